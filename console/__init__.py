@@ -1,0 +1,1 @@
+"""What people see: REST API, Egeria's paths, web pages."""

@@ -1,0 +1,1 @@
+"""Flows know when. The only room that knows Prefect."""

@@ -1,0 +1,1 @@
+"""The ledger knows what was agreed."""
