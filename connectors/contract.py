@@ -51,17 +51,13 @@ class Basic(Credentials):
     """User name and password."""
 
     username: str = Field(description="The user name of the account that Syncline works as.")
-    password: SecretStr = Field(
-        description="Its password: {env: X}, {file: path}, {block: name} or {secret: name}."
-    )
+    password: SecretStr = Field(description="Its password: {env: X}, {file: path}, {block: name} or {secret: name}.")
 
 
 class ApiKey(Credentials):
     """One key."""
 
-    api_key: SecretStr = Field(
-        description="The API key: {env: X}, {file: path}, {block: name} or {secret: name}."
-    )
+    api_key: SecretStr = Field(description="The API key: {env: X}, {file: path}, {block: name} or {secret: name}.")
 
 
 class ClientCertificate(BaseModel):
@@ -70,9 +66,7 @@ class ClientCertificate(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     file: str = Field(description="Path of the certificate (PEM).")
-    key: str | None = Field(
-        None, description="Path of its private key (PEM); none if it stands in the same file."
-    )
+    key: str | None = Field(None, description="Path of its private key (PEM); none if it stands in the same file.")
 
 
 class SystemConfig(BaseModel):
@@ -84,13 +78,9 @@ class SystemConfig(BaseModel):
     url: str = Field("", description="Address of the system.")
     proxy: str | None = Field(None, description="Proxy for every request: http://, https:// or socks5://.")
     ca_bundle: str | None = Field(None, description="PEM file of the certificate authorities to trust.")
-    client_certificate: ClientCertificate | None = Field(
-        None, description="Certificate we show to the system."
-    )
+    client_certificate: ClientCertificate | None = Field(None, description="Certificate we show to the system.")
     timeout: float = Field(30.0, gt=0, description="Seconds that one request may take (YAML: 30s).")
-    max_concurrency: int = Field(
-        8, ge=1, description="Requests in flight at the same time, over all connectors."
-    )
+    max_concurrency: int = Field(8, ge=1, description="Requests in flight at the same time, over all connectors.")
 
     def identity(self) -> str:
         """What tells this system from others: kind and normalised URL. Links and the budget belong to it."""

@@ -79,9 +79,7 @@ class DirectionNotPermitted(ConnectorError):
 class EntityError(ConnectorError):
     """Concerns one entity; the others go on."""
 
-    def __init__(
-        self, message: str, *, ref: EntityRef | None = None, remedy: str = "", system: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, ref: EntityRef | None = None, remedy: str = "", system: str = "") -> None:
         super().__init__(message, remedy=remedy, system=system)
         self.ref = ref
 
