@@ -166,7 +166,7 @@ class Connector(Protocol):
     def __init__(self, config: Any, http: Http) -> None: ...
 
     async def check(self) -> SystemInfo:
-        """Who we are and what we may. Raises ConfigurationError, AuthenticationError or Unavailable, naming the cause."""
+        """Who we are, what we may. Raises ConfigurationError, AuthenticationError or Unavailable, naming the cause."""
 
     async def schema(self, scope: str, entity_type: str) -> EntitySchema:
         """The fields of `entity_type` in `scope`. Raises ConfigurationError, naming the nearest known names."""
