@@ -30,11 +30,13 @@ class LinkState(StrEnum):
 class End:
     """One end of a link.
 
-    `system` is the system's identity, `version`/`modified` are as last seen, `seen` is the system's clock at that read;
+    `system` is the system's identity; `ident` is what is unique in it: the id, or `type/id` where ids are unique per
+    type only. `version`/`modified` are as last seen, `seen` is the system's clock at that read;
     `touched`: somebody else than us has written to it since we created it (or we did not create it).
     """
 
     system: str
+    ident: str
     ref: EntityRef
     url: str | None = None
     key: str | None = None

@@ -267,7 +267,7 @@ class EntityRow(Model):
         """`comments: true` is all defaults, `false` is off."""
         if not isinstance(data, dict):
             return data
-        switches = {True: {}, False: None}
+        switches: dict[bool, dict[str, Any] | None] = {True: {}, False: None}
         return {
             k: switches[v] if k in ("comments", "attachments") and isinstance(v, bool) else v for k, v in data.items()
         }
