@@ -118,9 +118,7 @@ class Budget:
             await self._sit_out_pause(patience)
             wait = self.breaker.refuses_for(self.clock())
             if wait:
-                raise Unavailable(
-                    "The system did not answer repeatedly and is being spared", retry_after=wait, sent=False
-                )
+                raise Spared("The system did not answer repeatedly and is being spared", retry_after=wait, sent=False)
             yield
         finally:
             self.slots.give_back()

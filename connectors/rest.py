@@ -202,6 +202,7 @@ class Http:
         again = method in SAFE_METHODS if repeatable is None else repeatable
         streamed = isinstance(content, AsyncIterable)
         until = self._shared.budget.clock() + PATIENCE
+        reached = False
         for attempt in count(1):
             untouched = False
             try:
@@ -212,7 +213,9 @@ class Http:
                 untouched = _not_acted_on(response) and not streamed
                 raise self._error(response)
             except Unavailable as failure:
-                if isinstance(failure, Spared) or not (again or untouched or not failure.sent):
+                retry = again or untouched or not failure.sent
+                reached = failure.sent = reached or failure.sent  # an earlier attempt may have arrived
+                if isinstance(failure, Spared) or not retry:
                     raise
                 await self._pause(failure, attempt, until)
         raise AssertionError("unreachable")
@@ -282,8 +285,8 @@ class Http:
             url = httpx.URL(path) if "://" in path else httpx.URL(f"{self._base.rstrip('/')}/{path.lstrip('/')}")
         except httpx.InvalidURL:
             base = url = httpx.URL("")
-        if url.scheme not in ("http", "https") or not url.host:
-            raise self._misconfigured("The address of the system is not an http:// or https:// address")
+        if url.scheme not in ("http", "https") or not url.host or base.query or base.fragment:
+            raise self._misconfigured("The address of the system is not an http:// or https:// address alone")
         ours = _origin(url) == _origin(base)
         if not ours and not elsewhere:
             raise self._misconfigured(f"The system names an address on another host: {url.host}")
