@@ -1,0 +1,327 @@
+"""What is to be done with an entity or a linked pair: an action, with a reason for each. Pure.
+
+Rule of this file: every entity that a refresh looks at ends in exactly one action, and every action says why.
+Whether an action is carried out is decided in one place (flows/filters.py), how in another (flows/write.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from connectors.entity import Entity, EntityRef, Fields, Value, empty, same
+from connectors.schema import EntitySchema
+from mappings.config import EntityRow, FieldRow, Side
+from mappings.criteria import Criterion, parse
+from mappings.merge import Context, Decision, Held, Kind, RowState, merge
+from mappings.translate import Directory, Row, Translated, translate
+from mappings.values import ValueTable
+
+Normaliser = Callable[[str, Value], Value]
+"""(field name, value) -> the value as its system would show it."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """One row of `entities`, ready to work: what `compile_rules` made of it.
+
+    `permitted`: the sides that may be written at all. `version` changes with anything that could change a translation.
+    """
+
+    key: str
+    config: EntityRow
+    rows: tuple[Row, ...]
+    permitted: frozenset[Side]
+    criteria: Mapping[Side, Criterion]
+    schemas: Mapping[Side, EntitySchema]
+
+    @property
+    def owner(self) -> Side | None:
+        """The side that owns everything, under one-way permitted synchronization (SPEC A6)."""
+        return next(iter(self.permitted)).other if len(self.permitted) == 1 else None
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        return {row.key: row.fingerprint for row in self.rows}
+
+    @cached_property
+    def version(self) -> str:
+        return _hash(self.fingerprints)
+
+    def flows(self, row: Row, left: Fields, right: Fields) -> frozenset[Side]:
+        """The sides that this row may write at an update of this pair."""
+        if not row.applies(left, right):
+            return frozenset()
+        if row.config.direction.value == "none":
+            return frozenset(
+                s for s in self.permitted if row.fields[s] is not None and row.config.default.of(s) is not None
+            )
+        return frozenset(side for side in self.permitted if row.writes(side, creating=False))
+
+
+def compile_rules(
+    config: EntityRow,
+    schemas: Mapping[Side, EntitySchema],
+    permitted: frozenset[Side],
+    tables: Callable[[FieldRow], ValueTable | None],
+    normalise: Mapping[Side, Normaliser] | None = None,
+) -> Rules:
+    """Make one row of `entities` ready to work. Raises KeyError for a field that a schema lacks: run `check` before."""
+    rows = tuple(_compile_row(row, schemas, tables(row), normalise or {}) for row in config.fields)
+    criteria = {side: parse(given.if_) for side in Side if (given := config.criteria.of(side)) and given.if_}
+    return Rules(config.key, config, rows, permitted, criteria, schemas)
+
+
+def _compile_row(
+    row: FieldRow,
+    schemas: Mapping[Side, EntitySchema],
+    table: ValueTable | None,
+    normalise: Mapping[Side, Normaliser],
+) -> Row:
+    fields = {side: schemas[side].fields[name] if (name := row.name(side)) else None for side in Side}
+    conditions = {side: parse(given) for side in Side if row.if_ and (given := row.if_.of(side))}
+    told = row.model_dump(mode="json", by_alias=True, exclude={"values", "back", "values_from", "on_conflict"})
+    return Row(
+        row.key,
+        row,
+        fields,
+        table,
+        conditions,
+        _hash([told, table.fingerprint if table else None]),
+        {side: _bound(normalise[side], schema.name) for side, schema in fields.items() if schema and side in normalise},
+    )
+
+
+def _bound(normaliser: Normaliser, name: str) -> Callable[[Value], Value]:
+    return lambda value: normaliser(name, value)
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+# -- a linked pair ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PairPlan:
+    """The decisions for every row of one pair."""
+
+    left: Entity
+    right: Entity
+    decisions: Mapping[str, Decision]
+
+    @cached_property
+    def conflicts(self) -> dict[str, Decision]:
+        return {key: d for key, d in self.decisions.items() if d.kind is Kind.CONFLICT}
+
+    @cached_property
+    def fatal(self) -> dict[str, Decision]:
+        return {key: d for key, d in self.decisions.items() if d.kind is Kind.FAIL}
+
+    @property
+    def halted(self) -> bool:
+        """A conflict halts the whole element, whatever its other fields say (rule 2)."""
+        return any(decision.whole for decision in self.conflicts.values())
+
+    def entity(self, side: Side) -> Entity:
+        return self.left if side is Side.LEFT else self.right
+
+
+def plan_pair(
+    rules: Rules,
+    left: Entity,
+    right: Entity,
+    states: Mapping[str, RowState],
+    users: Mapping[Side, Directory],
+    *,
+    newer: Side | None = None,
+    restorable: Side | None = None,
+    retry: bool = False,
+    settle: Mapping[str, Side | tuple[Side, Value]] | None = None,
+    adopted: bool = False,
+) -> PairPlan:
+    """Merge every row of a pair. `states` holds what was agreed, per row key; a row without is met for the first time.
+
+    `adopted`: the pair was just found to belong together, so `on_adopt` decides; see `Context` for the rest.
+    """
+    decisions: dict[str, Decision] = {}
+    for row in rules.rows:
+        flows = rules.flows(row, left.fields, right.fields)
+        if not flows and not row.applies(left.fields, right.fields):
+            continue
+        context = Context(
+            flows,
+            users,
+            rules.config.on_conflict,
+            rules.config.on_adopt,
+            rules.owner,
+            newer,
+            None if adopted else restorable,
+            retry,
+            (settle or {}).get(row.key),
+        )
+        now = pair_values(row, left.fields, right.fields)
+        decisions[row.key] = merge(row, now[Side.LEFT], now[Side.RIGHT], states.get(row.key), context)
+    return PairPlan(left, right, decisions)
+
+
+def pair_values(row: Row, left: Fields, right: Fields) -> dict[Side, Value]:
+    return {Side.LEFT: row.value(Side.LEFT, left), Side.RIGHT: row.value(Side.RIGHT, right)}
+
+
+def moved(rules: Rules, side: Side, entity: Entity, states: Mapping[str, RowState]) -> bool:
+    """Whether a mapped value of `side` differs from what was last agreed, or a row was never agreed on."""
+    for row in rules.rows:
+        state = states.get(row.key)
+        if state is None or not state.known:
+            return True
+        if row.config.direction.value == "none":
+            continue
+        now = row.value(side, entity.fields)
+        if not same(now, state.base(side)) and not _waits(state, side, now):
+            return True
+    return False
+
+
+def _waits(state: RowState, side: Side, now: Value) -> bool:
+    """Whether all that differs from the base is the value that is known to wait."""
+    held = state.held
+    return (
+        held is not None
+        and held.side is side.other
+        and (same(now, held.value) or same(_without(now, held), state.base(side)))
+    )
+
+
+# -- a new entity ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Create:
+    """Create the twin of `source` on side `to` with `fields`. `held`: rows whose value waits."""
+
+    to: Side
+    source: Entity
+    fields: Mapping[str, Value]
+    sent: Mapping[str, Value]
+    """Row key -> the value that is written for this row."""
+    held: Mapping[str, Held]
+    fatal: Mapping[str, str] = field(default_factory=dict)
+
+
+def plan_create(rules: Rules, to: Side, source: Entity, users: Mapping[Side, Directory]) -> Create:
+    """What a new twin on side `to` is made of. Rows that only flow back are settled after it exists."""
+    sent: dict[str, Value] = {}
+    held: dict[str, Held] = {}
+    fatal: dict[str, str] = {}
+    fields: dict[str, Value] = {}
+    for row in rules.rows:
+        schema = row.fields[to]
+        ends = {to: None, to.other: source.fields}
+        if schema is None or not row.applies(ends[Side.LEFT], ends[Side.RIGHT]):
+            continue
+        if not row.writes(to, creating=True) and not _default_only(row, to):
+            continue
+        value, problem = _creating_value(row, to, source, users)
+        if problem is not None:
+            if problem.code == "fatal":
+                fatal[row.key] = problem.reason
+            else:
+                held[row.key] = problem
+        if not empty(value):
+            sent[row.key] = fields[schema.name] = value
+    return Create(to, source, fields, sent, held, fatal)
+
+
+def _default_only(row: Row, to: Side) -> bool:
+    schema = row.fields[to]
+    return (
+        row.config.direction.value == "none"
+        and row.config.default.of(to) is not None
+        and schema is not None
+        and schema.on_create
+        and row.config.sync_to(to) in ("both", "create")
+    )
+
+
+def _creating_value(row: Row, to: Side, source: Entity, users: Mapping[Side, Directory]) -> tuple[Value, Held | None]:
+    """The value for a new twin, merged against nothing: so a set flows member by member (rule 4)."""
+    now: dict[Side, Value] = {to.other: row.value(to.other, source.fields), to: None}
+    if row.fields[to.other] is None or row.config.direction.value == "none" or empty(now[to.other]):
+        translation = translate(row, to, now[to.other], users[to])
+        if isinstance(translation, Translated):
+            return translation.value, None
+        code = "fatal" if translation.fatal else translation.code
+        return None, Held(to, now[to.other], code, translation.reason, row.fingerprint)
+    context = Context(frozenset((to,)), users)
+    nothing = RowState(fingerprint=row.fingerprint)
+    decision = merge(row, now[Side.LEFT], now[Side.RIGHT], nothing, context)
+    if decision.kind is Kind.FAIL:
+        return None, Held(to, now[to.other], "fatal", decision.detail)
+    return decision.writes.get(to), decision.after.held
+
+
+def agreed_at_create(rules: Rules, create: Create, twin: Entity) -> dict[str, RowState]:
+    """The row states of a pair whose twin was just created, from what its system now holds.
+
+    A value that was sent and is not there is held as ignored (SPEC D5). Rows that only flow back are left out: the
+    next merge meets them for the first time.
+    """
+    states: dict[str, RowState] = {}
+    to, source = create.to, create.to.other
+    for row in rules.rows:
+        now = {source: row.value(source, create.source.fields), to: row.value(to, twin.fields)}
+        held = create.held.get(row.key)
+        if row.key in create.sent and not same(now[to], create.sent[row.key]):
+            held = held or ignored(row, to, now[source], create.sent[row.key], now[to])
+        if held is None and row.key not in create.sent and _flows_back_only(rules, row, to):
+            continue
+        # What could not be written counts as changed on its source until it could; a set's other members count not.
+        base = _without(now[source], held) if held else now[source]
+        state = RowState(origin=source, held=held, fingerprint=row.fingerprint)
+        states[row.key] = state.with_base(source, base).with_base(to, now[to])
+    return states
+
+
+def _without(value: Value, held: Held) -> Value:
+    if isinstance(value, tuple) and not isinstance(held.value, tuple):
+        return tuple(member for member in value if member != held.value)
+    return None
+
+
+def _flows_back_only(rules: Rules, row: Row, to: Side) -> bool:
+    back = to.other
+    return (
+        back in rules.permitted
+        and row.writes(back, creating=False)
+        and not row.writes(to, creating=True)
+        and not row.writes(to, creating=False)
+    )
+
+
+def ignored(row: Row, to: Side, source: Value, sent: Value, got: Value) -> Held:
+    """A value that the target answered with success and does not hold (SPEC D5)."""
+    reason = f"the system accepted {_short(sent)} and holds {_short(got)}"
+    return Held(to, source, "ignored", reason, row.fingerprint)
+
+
+def _short(value: Value) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value if value is not None else "nothing")
+    return repr(text if len(text) <= 80 else text[:77] + "…")
+
+
+# -- words -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Nothing is done with this entity. `reason` is a published word."""
+
+    ref: EntityRef
+    side: Side
+    reason: str
