@@ -110,6 +110,13 @@ def _name(value: str) -> str:
     return value
 
 
+def _no_number(value: object) -> object:
+    """20261101 would be read as seconds since 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and value.strip().isdigit()):
+        raise ValueError("write a date or time as 2026-11-21 or 2026-11-21T08:00Z")
+    return value
+
+
 def _aware(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
@@ -122,7 +129,7 @@ def _text(value: object) -> object:
 
 
 Name = Annotated[str, AfterValidator(_name)]
-Moment = Annotated[datetime, AfterValidator(_aware)]
+Moment = Annotated[datetime, BeforeValidator(_no_number), AfterValidator(_aware)]
 Seconds = Annotated[float, BeforeValidator(seconds), Field(ge=0)]
 Interval = Annotated[float, BeforeValidator(_interval), Field(ge=0)]
 Text = Annotated[str, BeforeValidator(_text)]
@@ -267,9 +274,10 @@ class EntityRow(Model):
         """`comments: true` is all defaults, `false` is off."""
         if not isinstance(data, dict):
             return data
-        switches: dict[bool, dict[str, Any] | None] = {True: {}, False: None}
+        switches: dict[str, dict[str, Any] | None] = {"true": {}, "yes": {}, "false": None, "no": None}
         return {
-            k: switches[v] if k in ("comments", "attachments") and isinstance(v, bool) else v for k, v in data.items()
+            k: switches.get(str(v).lower(), v) if k in ("comments", "attachments") and isinstance(v, bool | str) else v
+            for k, v in data.items()
         }
 
     @property
