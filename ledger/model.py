@@ -190,7 +190,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of the append-only audit log (SPEC A19). Values are JSON."""
+    """One line of the append-only audit log (SPEC A19). Values are JSON. `id` is 0 before it is stored."""
 
     at: datetime
     who: str
@@ -202,3 +202,33 @@ class AuditEntry:
     before: Any = None
     after: Any = None
     reason: str = ""
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """How one target of a connector is doing (SPEC A15). `since`: when `state` became what it is."""
+
+    state: str = "INITIALIZED"
+    message: str = ""
+    since: datetime | None = None
+    last_refresh: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorState:
+    """How a connector is doing (SPEC A15), and what its operator said.
+
+    `active`: the operator's word (activate, deactivate); None = as configured. `attempts`: failed refreshes in a row,
+    from which the growing pauses are reckoned. `next_refresh`: when it is tried again by itself.
+    """
+
+    name: str
+    active: bool | None = None
+    state: str = "INITIALIZED"
+    message: str = ""
+    since: datetime | None = None
+    last_refresh: datetime | None = None
+    next_refresh: datetime | None = None
+    attempts: int = 0
+    targets: Mapping[str, TargetState] = field(default_factory=dict)

@@ -1,0 +1,188 @@
+"""Links and their comment links: which left entity is which right entity.
+
+Rule of this file: an entity has at most one link per connector, and no question costs a query per entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from ledger import codec, tables
+from ledger.access import CHUNK, Reader, Writer, chunks
+from ledger.errors import LedgerError
+from ledger.model import CommentLink, Link, LinkState
+from mappings.config import Side
+
+_links = tables.links.c
+_comments = tables.comment_links.c
+
+
+class LinkReader(Reader):
+    def link(self, id: int) -> Link | None:
+        """One link, None where there is none of that id."""
+        row = self._first(select(tables.links).where(_links.id == id))
+        return codec.link_from(row) if row else None
+
+    def links_of(self, connector: str, side: Side, idents: Collection[str]) -> dict[str, Link]:
+        """The connector's links of these entities of one side, by ident. Entities without a link are left out."""
+        ident = _links[f"{side}_ident"]
+        found: dict[str, Link] = {}
+        for chunk in chunks(idents):
+            rows = self._all(select(tables.links).where(_links.connector == connector, ident.in_(chunk)))
+            found |= {link.end(side).ident: link for link in map(codec.link_from, rows)}
+        return found
+
+    def linked_elsewhere(self, system: str, idents: Collection[str], *, connector: str = "") -> list[Link]:
+        """All connectors' links of these entities of a system, on whichever side; `connector` is left out."""
+        found: dict[int, Link] = {}
+        for chunk in chunks(idents):
+            for side in Side:
+                at_this_end = (_links[f"{side}_ident"].in_(chunk), _links[f"{side}_system"] == system)
+                rows = self._all(select(tables.links).where(*at_this_end, _links.connector != connector))
+                found |= {row.id: codec.link_from(row) for row in rows}
+        return list(found.values())
+
+    def idents_linked(self, connector: str, side: Side, target: str | None = None) -> set[str]:
+        """Every ident of that side that the connector (or one target of it) has a link for."""
+        statement = select(_links[f"{side}_ident"]).where(*_of(connector, target))
+        return {ident for (ident,) in self._all(statement)}
+
+    def links(
+        self,
+        connector: str | None = None,
+        *,
+        target: str | None = None,
+        state: LinkState | None = None,
+        row: str | None = None,
+        ids: Collection[int] | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Link]:
+        """Links by ascending id. For very many, page: `after` the last id seen, or use `each_link`."""
+        where = [*_of(connector, target), _links.id > after]
+        if state is not None:
+            where.append(_links.state == str(state))
+        if row is not None:
+            where.append(_links.entity_row == row)
+        statement = select(tables.links).where(*where).order_by(_links.id)
+        rows = self._all_of(statement.limit(limit), _links.id, ids)
+        return [codec.link_from(found) for found in rows[:limit]]
+
+    def each_link(self, connector: str | None = None, **which: Any) -> Iterator[Link]:
+        """Like `links`, one after the other, in the memory of a page."""
+        last = 0
+        while page := self.links(connector, after=last, limit=CHUNK, **which):
+            yield from page
+            last = page[-1].id
+
+    def links_due(self, connector: str, target: str, *, limit: int) -> list[Link]:
+        """The links whose last whole comparison is the longest ago, never compared ones first."""
+        due = select(tables.links).where(*_of(connector, target))
+        # Two questions, because the databases disagree on where NULL sorts, and an index must answer both.
+        never = self._links(due.where(_links.checked.is_(None)))
+        if len(never) == limit:
+            return never
+        return (
+            never + self._links(due.where(_links.checked.is_not(None)).order_by(_links.checked))[: limit - len(never)]
+        )
+
+    def links_outdated(
+        self, connector: str, target: str, row: str, mapping: str, *, after: int = 0, limit: int
+    ) -> list[Link]:
+        """Links of an entity row that were last merged under another version of the mapping, by ascending id."""
+        # Not `!=`: two ranges are found in the index at once where none is outdated, among a million links too.
+        other = or_(_links.mapping < mapping, _links.mapping > mapping)
+        where = (*_of(connector, target), _links.entity_row == row, other, _links.id > after)
+        return self._links(select(tables.links).where(*where).order_by(_links.id).limit(limit))
+
+    def count_links(self, connector: str, target: str | None = None, *, state: LinkState | None = None) -> int:
+        counts = self.counts(connector, target)
+        return sum(counts.values()) if state is None else counts[state]
+
+    def counts(self, connector: str, target: str | None = None) -> dict[LinkState, int]:
+        """How many links are in each state; every state is there."""
+        statement = select(_links.state, func.count()).where(*_of(connector, target)).group_by(_links.state)
+        return dict.fromkeys(LinkState, 0) | {LinkState(state): count for state, count in self._all(statement)}
+
+    def comment_links(self, link_ids: Collection[int]) -> dict[int, list[CommentLink]]:
+        """The comment links of each of these links; a link without comments has an empty list."""
+        found: dict[int, list[CommentLink]] = {id: [] for id in link_ids}
+        for chunk in chunks(link_ids):
+            statement = select(tables.comment_links).where(_comments.link.in_(chunk))
+            for row in self._all(statement.order_by(_comments.link, _comments.created, _comments.left_id)):
+                found[row.link].append(codec.comment_from(row))
+        return found
+
+    def _links(self, statement: Select[Any]) -> list[Link]:
+        return [codec.link_from(row) for row in self._all(statement)]
+
+
+class LinkWriter(LinkReader, Writer):
+    def save_links(self, links: list[Link]) -> list[Link]:
+        """Insert those with id 0, update the others; all of them, with their ids, in the given order.
+
+        Raises LedgerError, naming both links, if an entity would have two links of one connector.
+        """
+        known = {link.id: codec.link_row(link) for link in links if link.id}
+        new = [codec.link_row(link) for link in links if not link.id]
+        try:
+            with self._connection.begin_nested():
+                ids = iter(self._save(tables.links, known, new))
+        except IntegrityError as error:
+            raise LedgerError(self._second_link(links)) from error
+        return [link if link.id else replace(link, id=next(ids)) for link in links]
+
+    def remove_links(self, ids: Collection[int]) -> None:
+        """Forget links, with their comment links; their open conflicts are closed as `agreed`."""
+        for chunk in chunks(ids):
+            self._run(delete(tables.comment_links).where(_comments.link.in_(chunk)))
+            open_ones = and_(tables.conflicts.c.link.in_(chunk), tables.conflicts.c.state == "open")
+            self._run(update(tables.conflicts).where(open_ones).values(state="agreed"))
+        self._delete(tables.links, ids)
+
+    def set_checked(self, ids: Collection[int], at: datetime, agrees: bool) -> None:
+        """Both sides of these links were compared whole at that moment, and that is what it said."""
+        for chunk in chunks(ids):
+            self._run(update(tables.links).where(_links.id.in_(chunk)).values(checked=at, agrees=agrees))
+
+    def save_comment_links(self, comments: list[CommentLink]) -> None:
+        """Insert, or update those with the same link and left id."""
+        self._put(tables.comment_links, [codec.comment_row(comment) for comment in comments])
+
+    def drop_comment_links(self, link: int, side: Side, ids: Collection[str]) -> None:
+        """Forget comment links by the comments' ids on one side."""
+        for chunk in chunks(ids):
+            self._run(delete(tables.comment_links).where(_comments.link == link, _comments[f"{side}_id"].in_(chunk)))
+
+    def _second_link(self, links: list[Link]) -> str:
+        """Which two links claim the same entity, in words."""
+        for side in Side:
+            claimed: dict[tuple[str, str, str], Link] = {}
+            for connector in {link.connector for link in links}:
+                own = [link for link in links if link.connector == connector]
+                there = self.links_of(connector, side, [link.end(side).ident for link in own])
+                saved = [link for link in there.values() if link.id not in {link.id for link in own}]
+                for link in (*saved, *own):
+                    key = (connector, link.end(side).system, link.end(side).ident)
+                    if key in claimed:
+                        return (
+                            f"The {side} {link.end(side).ref} of {connector} would have two twins: "
+                            f"{_words(claimed[key])}, and {_words(link)}. Nothing of this transaction was written"
+                        )
+                    claimed[key] = link
+        return "A link refers to something that is not in the ledger. Nothing of this transaction was written"
+
+
+def _of(connector: str | None, target: str | None) -> list[ColumnElement[bool]]:
+    where = [] if connector is None else [_links.connector == connector]
+    return where if target is None else [*where, _links.target == target]
+
+
+def _words(link: Link) -> str:
+    return f"link {link.id or '(new)'} of left {link.left.ref} with right {link.right.ref}"
