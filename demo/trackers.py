@@ -22,6 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
+from urllib.parse import unquote
 
 _HERE = Path(__file__).resolve().parent
 _READY_WITHIN = 60.0
@@ -166,7 +167,7 @@ def serve(folder: Path, port: int, alive: IO[bytes], ready: Callable[[str], None
     from roundup.cgi.wsgi_handler import RequestDispatcher  # type: ignore[import-untyped]
 
     with _Server(("127.0.0.1", port), _Handler) as server:
-        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        url = f"http://127.0.0.1:{server.server_port}/"
         _write_address(folder, url)
         server.application = RequestDispatcher(str(folder))
         threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
@@ -186,21 +187,25 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1  # one packet per answer
     timeout = 120
+    server: _Server
 
     def answer(self) -> None:
-        head: list[Any] = []
+        status = ""
+        headers: list[tuple[str, str]] = []
         body = io.BytesIO()
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[..., Any]:
+        def start_response(line: str, fields: list[tuple[str, str]], exc_info: object = None) -> Callable[..., Any]:
+            nonlocal status
             del exc_info
-            head[:] = [status, headers]
+            status = line
+            headers[:] = fields
             return body.write
 
-        for chunk in self.server.application(self._environ(), start_response):  # type: ignore[attr-defined]
+        for chunk in self.server.application(self._environ(), start_response):
             body.write(chunk)
-        code, _, reason = head[0].partition(" ")
+        code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
-        for name, value in head[1]:
+        for name, value in headers:
             if name.lower() not in ("content-length", "connection", "date", "server"):
                 self.send_header(name, value)
         bodiless = code in ("204", "304") or self.command == "HEAD"
@@ -218,12 +223,12 @@ class _Handler(BaseHTTPRequestHandler):
         environ = {
             "REQUEST_METHOD": self.command,
             "SCRIPT_NAME": "",
-            "PATH_INFO": urllib.request.unquote(path),
+            "PATH_INFO": unquote(path),
             "QUERY_STRING": query,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(length),
             "SERVER_NAME": "127.0.0.1",
-            "SERVER_PORT": str(self.server.server_address[1]),
+            "SERVER_PORT": str(self.server.server_port),
             "SERVER_PROTOCOL": self.request_version,
             "REMOTE_ADDR": self.client_address[0],
             "wsgi.version": (1, 0),
