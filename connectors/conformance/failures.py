@@ -129,14 +129,15 @@ class FailureRules:
         connector = subject.connector
         made = await subject.make()
         subject.assert_no_secret(connector, getattr(connector, "config", None), made, made.extra)
-        attempts: list[Awaitable[object]] = [
-            connector.schema(subject.scope, f"{subject.entity_type}x"),
-            connector.create(subject.scope, f"{subject.entity_type}x", {}, marker=None),
-            connector.update(Entity(subject.unknown(made.ref), {}, "0"), await subject.other(), expected=None),
+        nobody, other = Entity(subject.unknown(made.ref), {}, "0"), await subject.other()
+        attempts: list[Callable[[], Awaitable[object]]] = [
+            lambda: connector.schema(subject.scope, f"{subject.entity_type}x"),
+            lambda: connector.create(subject.scope, f"{subject.entity_type}x", {}, marker=None),
+            lambda: connector.update(nobody, other, expected=None),
         ]
         for attempt in attempts:
             with pytest.raises(ConnectorError) as failed:
-                await attempt
+                await attempt()
             subject.assert_no_secret(failed.value)
 
     def _assert_error(

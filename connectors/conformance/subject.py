@@ -218,9 +218,9 @@ def _shown(thing: object) -> Iterator[str]:
     if isinstance(thing, ConnectorError):
         yield repr(vars(thing))
     if isinstance(thing, BaseException):
-        for cause in (thing.__cause__, thing.__context__):
-            if cause is not None:
-                yield from _shown(cause)
+        cause = thing.__cause__ or (None if thing.__suppress_context__ else thing.__context__)
+        if cause is not None:
+            yield from _shown(cause)
     elif isinstance(thing, Mapping):
         for part in thing.values():
             yield from _shown(part)

@@ -52,8 +52,8 @@ class Notebook:
         return SystemInfo(f"Notebook with {len(self._load())} notes")
 
     async def schema(self, scope: str, entity_type: str) -> EntitySchema:
-        if entity_type != NOTE.type:
-            raise ConfigurationError(f'A notebook has no "{entity_type}"; it has "{NOTE.type}"')
+        if scope or entity_type != NOTE.type:
+            raise ConfigurationError(f'A notebook has no "{scope or entity_type}"; all it has is "{NOTE.type}"')
         return NOTE
 
     async def changes(self, query: Query) -> AsyncIterator[Page]:
