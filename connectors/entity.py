@@ -198,7 +198,7 @@ def same(a: Value, b: Value) -> bool:
     if empty(a) or empty(b):
         return empty(a) and empty(b)
     if isinstance(a, tuple) or isinstance(b, tuple):
-        return set(members(a)) == set(members(b))
+        return set(map(_comparable, members(a))) == set(map(_comparable, members(b)))
     return _comparable(a) == _comparable(b)
 
 
