@@ -48,6 +48,13 @@ class Document:
             where = where[:-1]
         return self.lines.get(where, 1)
 
+    def line_of_text(self, path: str) -> int:
+        """As `line`, for a path as findings show it (`connectors[0].left`)."""
+        lines = {path_text(where): line for where, line in self.lines.items()}
+        while path and path not in lines:
+            path = re.sub(r"(\.[^.\[]*|\[\d+\]|^[^.\[]*)$", "", path)
+        return lines.get(path, 1)
+
     def add(
         self, where: Where, code: str, problem: str, remedy: str = "", *, severity: Severity = "error", line: int = 0
     ) -> None:

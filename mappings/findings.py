@@ -33,6 +33,7 @@ CODES: dict[str, str] = {
     "duplicate_connector": "Give one of the two another name, or list it under `members:` instead.",
     "duplicate_system": "Define the system once, or give one of the two another name.",
     "duplicate_target": "Give one of the two targets another name.",
+    "unknown_connector": "Name a connector of this configuration.",
     "unknown_member": "Name a connector that a group of this configuration defines.",
     "unknown_system": "Name a system that stands under `systems:`.",
     "unknown_service": "Use one of the services in docs/integration-services.md.",

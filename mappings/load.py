@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from mappings.config import Group, IntegrationConnector, System
 from mappings.document import Document, read
 from mappings.explain import explain
-from mappings.findings import CODES, ConfigurationErrors, Finding, Severity, Where, file_text, nearest
+from mappings.findings import CODES, ConfigurationErrors, Finding, Severity, Where, file_text, nearest, path_text
 from mappings.shape import key_of
 from mappings.systems import SystemEntry, check_system, read_secret, resolve_system
 
@@ -87,6 +87,11 @@ class ConnectorEntry:
     ) -> Finding:
         """A finding at a place below this connector, such as `("entities", 0, "fields", 2, "values")`."""
         return self.document.finding((*self.where, *below), code, problem, remedy, severity=severity)
+
+    def placed(self, finding: Finding) -> Finding:
+        """A finding whose path starts at this connector (`check_schema`), with its file and line."""
+        path = f"{path_text(self.where)}.{finding.path}".rstrip(".")
+        return replace(finding, file=file_text(self.file), path=path, line=self.document.line_of_text(path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,9 +172,18 @@ class ValueTable:
 
     def values(self, side: Side) -> tuple[str, ...]:
         """The values of a side that the table names, in its order, each once."""
-        rows = [left if side is Side.LEFT else right for left, right in self.pairs]
-        rows += list(self.back.values() if side is Side.LEFT else self.back)
-        return tuple({self.key(side, text): text for text in reversed(rows)}.values())[::-1]
+        chosen = self.back.values() if side is Side.LEFT else self.back.keys()
+        return self._each(side, [*self.values_of_pairs(side), *chosen])
+
+    def values_of_pairs(self, side: Side) -> tuple[str, ...]:
+        """As `values`, without those that only `back` names."""
+        return self._each(side, [left if side is Side.LEFT else right for left, right in self.pairs])
+
+    def _each(self, side: Side, texts: Iterable[str]) -> tuple[str, ...]:
+        each: dict[str, str] = {}
+        for text in texts:
+            each.setdefault(self.key(side, text), text)
+        return tuple(each.values())
 
     def lossy(self, side: Side) -> dict[str, tuple[str, ...]]:
         """Values of `side` that several values of the other side become, without a chosen way back: value -> those."""
