@@ -27,10 +27,10 @@ def check(loaded: Loaded, name: str | None = None) -> list[Finding]:
     if name is not None and name not in loaded.connectors and loaded.ok:
         remedy = nearest(name, loaded.connectors, "Known connectors")
         findings.append(Finding("", 0, "", "error", "unknown_connector", f"no connector is called {name!r}", remedy))
-    for entry in loaded.connectors.values():
+    for entry in loaded.drafts:
         if name in (None, entry.name):
             findings += _check_connector(entry, loaded)
-    return findings
+    return sorted(findings, key=lambda finding: (finding.file, finding.line))
 
 
 def permitted_anywhere(connector: IntegrationConnector) -> frozenset[Side]:
@@ -52,24 +52,20 @@ def _check_connector(entry: ConnectorEntry, loaded: Loaded) -> Iterator[Finding]
         if target.deletes is not None:
             sides = permitted(connector, target, permitted_by_service(connector.service))
             found += _marks(target.deletes, ("targets", i, "deletes"), sides)
-    for complaint in found:
-        yield _placed(entry, (), complaint)
-    yield from _rows(entry)
+    for where, complaint in (*(((), one) for one in found), *_rows(connector)):
+        if not any(where[: len(part)] == part for part in entry.doubtful):
+            below = (*where, *complaint.below)
+            yield entry.finding(below, complaint.code, complaint.problem, complaint.remedy, severity=complaint.severity)
 
 
-def _rows(entry: ConnectorEntry) -> Iterator[Finding]:
-    connector = entry.config
+def _rows(connector: IntegrationConnector) -> Iterator[tuple[Where, Complaint]]:
     sides = permitted_anywhere(connector)
     for i, row in enumerate(connector.entities):
         for complaint in check_entity(row, connector.entities[:i]):
-            yield _placed(entry, ("entities", i), complaint)
+            yield ("entities", i), complaint
         for j, field in enumerate(row.fields):
             for complaint in check_field(Spot(field, connector, sides)):
-                yield _placed(entry, ("entities", i, "fields", j), complaint)
-
-
-def _placed(entry: ConnectorEntry, where: Where, one: Complaint) -> Finding:
-    return entry.finding((*where, *one.below), one.code, one.problem, one.remedy, severity=one.severity)
+                yield ("entities", i, "fields", j), complaint
 
 
 def _service(connector: IntegrationConnector) -> Iterator[Complaint]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from mappings.config import Group, IntegrationConnector, System
 from mappings.document import Document, read
+from mappings.draft import draft
 from mappings.explain import explain
 from mappings.findings import CODES, ConfigurationErrors, Finding, Severity, Where, file_text, nearest, path_text
 from mappings.shape import key_of
@@ -59,6 +60,8 @@ class ConnectorEntry:
     group: Group
     where: Where
     document: Document = field(compare=False, repr=False)
+    doubtful: frozenset[Where] = frozenset()
+    """Parts (below the connector) that had mistakes and lack something now; empty in `Loaded.connectors`."""
 
     @property
     def name(self) -> str:
@@ -96,11 +99,16 @@ class ConnectorEntry:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration. Complete only if `ok`: of files with errors nothing but the findings is here."""
+    """A configuration. Complete only if `ok`: of files with errors nothing is here but the findings, and `drafts`.
+
+    `drafts`: every connector that could be read at all, those of broken files without what is wrong in them. For
+    `check` alone, so that one mistake does not hide the next.
+    """
 
     groups: Mapping[str, GroupEntry]
     systems: Mapping[str, SystemEntry]
     connectors: Mapping[str, ConnectorEntry]
+    drafts: tuple[ConnectorEntry, ...]
     findings: tuple[Finding, ...]
     ignored: tuple[Path, ...]
 
@@ -133,6 +141,7 @@ def load(path: Path, *, system_model: SystemModel | None = None) -> Loaded:
             for document, group in whole
             for i, connector in enumerate(group.connectors)
         },
+        drafts=tuple(entry for document in documents for entry in _drafts(document)),
         findings=tuple(sorted(findings, key=lambda finding: (finding.file, finding.line))),
         ignored=tuple(ignored),
     )
@@ -224,6 +233,14 @@ class _Kinds:
 def _systems(document: Document, group: Group) -> Iterator[tuple[str, SystemEntry]]:
     for name, system in group.systems.items():
         yield name, SystemEntry(name, system, document.file.parent, group.group, _model_of(document, name), document)
+
+
+def _drafts(document: Document) -> Iterator[ConnectorEntry]:
+    for i, data in enumerate(_list(document.data, "connectors")):
+        found = draft(data)
+        if found is not None:
+            connector, doubtful = found
+            yield ConnectorEntry(connector, Group(group="draft"), ("connectors", i), document, doubtful)
 
 
 def _nothing(path: Path) -> Finding:
