@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from connectors._memory_store import ACCOUNT, ALICE, BOB, LIMITS, Fault, MemorySystem
 from connectors._memory_values import TICKET, held
-from connectors.contract import Query, SystemConfig, SystemInfo
+from connectors.contract import Limits, Query, SystemConfig, SystemInfo
 from connectors.entity import (
     Attachment,
     Choice,
@@ -127,6 +127,7 @@ class MemoryConnector:
 
     kind: ClassVar[str] = "memory"
     Config: ClassVar[type[SystemConfig]] = MemoryConfig
+    limits: Limits = LIMITS
     native_language: ClassVar[str] = "field=text"
 
     def __new__(cls, config: MemoryConfig, http: Any = None) -> MemoryConnector:  # noqa: ARG004 (as in __init__)

@@ -50,11 +50,13 @@ class CLASSConfig(SystemConfig):
 class CLASSConnector:
     kind: ClassVar[str] = "NAME"
     Config: ClassVar[type[SystemConfig]] = CLASSConfig
+    limits: Limits = Limits(
+        timestamp_resolution=timedelta(seconds=1), conditional_writes=True, max_page=100, text_format="markdown"
+    )
 
     def __init__(self, config: CLASSConfig, http: Http) -> None:
         self.config = config
         self.http = http.using(auth=_Key(config.credentials.api_key))
-        self.limits = Limits(timestamp_resolution=timedelta(seconds=1), conditional_writes=True, text_format="markdown")
 
     async def check(self) -> SystemInfo:
         try:

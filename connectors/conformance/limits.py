@@ -10,7 +10,7 @@ import pytest
 
 from connectors.conformance.failures import Tampering, reads
 from connectors.conformance.subject import Subject, as_text, token
-from connectors.contract import FeedsComments, HasComments, HasLinks
+from connectors.contract import HasLinks
 from connectors.errors import Changed
 
 
@@ -34,12 +34,6 @@ class LimitRules:
         await linker.add_link(one, (await linker.link_types())[0], two.ref)
         moved = [(await subject.now(end.ref)).modified != end.modified for end in (one, two)]
         assert all(moved) == subject.connector.limits.link_changes_visible, "limits.link_changes_visible"
-
-    async def test_comments_that_do_not_move_their_entity_have_a_feed(self, subject: Subject) -> None:
-        subject.able(HasComments)
-        if subject.connector.limits.comment_changes_visible or subject.connector.limits.timestamp_resolution is None:
-            pytest.skip("comments show in `changes`")
-        assert isinstance(subject.connector, FeedsComments)
 
     async def test_a_system_with_conditional_writes_refuses_even_the_edit_of_the_last_moment(
         self, subject: Subject

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TypeVar, cast
 
 import httpx
@@ -48,7 +49,7 @@ class Subject:
     elsewhere: Connector | None = None
     user: UserRef | None = None
     over: Callable[[httpx.AsyncBaseTransport], Connector] | None = None
-    transport: Callable[[], httpx.AsyncBaseTransport] = httpx.AsyncHTTPTransport
+    transport: Callable[[], httpx.AsyncBaseTransport] = partial(httpx.AsyncHTTPTransport, trust_env=False)
     tick: Callable[[], Awaitable[None]] | None = None
     unknown_id: str | None = None
     secrets: tuple[str, ...] = ()

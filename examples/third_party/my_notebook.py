@@ -1,6 +1,6 @@
 """A connector of your own in one file: notes in a JSON file on disk, as a system.
 
-Put the file beside your YAML and name the class: `{kind: my_notebook.Notebook, url: notes.json}`. Nobody writes down
+Put it beside your YAML and name the class: `{kind: my_notebook.Notebook, url: /path/to/notes.json}`. Nobody writes down
 when a note was edited, so the connector says so (`timestamp_resolution=None`) and shows all notes each time it is asked
 for changes; what did change, the engine finds out by itself.
 """

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from connectors import registry
 from connectors.conformance import ConnectorConformance, Subject
-from connectors.contract import SystemConfig
 from connectors.entity import Choice, EntityRef, Gone
 from connectors.errors import ConfigurationError
 
@@ -17,11 +17,11 @@ FOLDER = Path(__file__).parents[2] / "examples" / "third_party"
 
 
 @pytest.fixture
-def notebook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    monkeypatch.syspath_prepend(FOLDER)
-    from my_notebook import Notebook
-
-    return Notebook(SystemConfig(kind=Notebook.kind, url=str(tmp_path / "notes.json")))
+def notebook(tmp_path: Path) -> Any:
+    """Built as the daemon builds it: from a dotted kind and the folder of the configuration."""
+    kind = "my_notebook.Notebook"
+    config = registry.config_class(kind, folder=FOLDER)(kind=kind, url=str(tmp_path / "notes.json"))
+    return registry.build(config, folder=FOLDER)
 
 
 class TestNotebook(ConnectorConformance):
