@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from typing import TypeVar, cast
 
 import httpx
@@ -20,6 +19,11 @@ from connectors.errors import ConnectorError
 from connectors.schema import EntitySchema, FieldSchema, FieldType
 
 Ability = TypeVar("Ability")
+
+
+def network() -> httpx.AsyncBaseTransport:
+    """The way over the network, whatever a shell happened to export."""
+    return httpx.AsyncHTTPTransport(trust_env=False)
 
 
 @dataclass
@@ -49,7 +53,7 @@ class Subject:
     elsewhere: Connector | None = None
     user: UserRef | None = None
     over: Callable[[httpx.AsyncBaseTransport], Connector] | None = None
-    transport: Callable[[], httpx.AsyncBaseTransport] = partial(httpx.AsyncHTTPTransport, trust_env=False)
+    transport: Callable[[], httpx.AsyncBaseTransport] = network
     tick: Callable[[], Awaitable[None]] | None = None
     unknown_id: str | None = None
     secrets: tuple[str, ...] = ()
