@@ -12,7 +12,7 @@ import httpx
 from connectors._redmine_users import Directory
 from connectors._redmine_values import Shape, entity, shape
 from connectors.entity import Entity, EntityRef, UserRef
-from connectors.errors import ConfigurationError, EntityError, Forbidden, NotFound, Rejected
+from connectors.errors import ConfigurationError, EntityError, Forbidden, NotFound, Rejected, Unavailable
 from connectors.rest import Http
 
 PAGE = 100
@@ -28,18 +28,17 @@ class Client:
         self._answers: dict[str, Any] = {}
         self._shapes: dict[tuple[str, str], Shape] = {}
         self._scopes: dict[int, str] = {}
-        self._trackers: dict[str, str] = {}
 
     async def me(self) -> dict[str, Any]:
         """Our own account. Redmine shows public projects to anybody: only this tells that the log-in holds."""
-        account: dict[str, Any] = (await self._once("/users/current.json?include=memberships"))["user"]
+        account: dict[str, Any] = self._part(await self._once("/users/current.json?include=memberships"), "user")
         return account
 
     async def all(self, path: str, key: str) -> list[dict[str, Any]]:
         """A list that comes in pages."""
         found: list[dict[str, Any]] = []
         while True:
-            page = (await self.http.get_json(path, limit=PAGE, offset=len(found)))[key]
+            page = self._part(await self.http.get_json(path, limit=PAGE, offset=len(found)), key)
             found += page
             if len(page) < PAGE:
                 return found
@@ -57,7 +56,7 @@ class Client:
         except Forbidden:
             remedy = "Add the account to the project, or open the project again if it was archived."
             raise self.wrong(f"The account may not see the project {scope!r}", remedy) from None
-        project: dict[str, Any] = answer["project"]
+        project: dict[str, Any] = self._part(answer, "project")
         self._scopes[project["id"]] = scope
         return project
 
@@ -103,7 +102,7 @@ class Client:
         own and, to the others, at least their names.
         """
         told, listed = await asyncio.gather(
-            self._permitted("/custom_fields.json"), self.listed(scope, tracker_id=tracker["id"], limit=1)
+            self._permitted("/custom_fields.json"), self.listed(scope, {"tracker_id": tracker["id"], "limit": 1})
         )
         shown = {each["id"]: each for issue in listed for each in issue.get("custom_fields", ())}
         if "custom_fields" not in told:
@@ -117,18 +116,20 @@ class Client:
 
     # Issues
 
-    async def listed(self, scope: str | None = None, **condition: Any) -> list[dict[str, Any]]:
-        """One page of issues, open and closed, of this very project (not of its subprojects)."""
-        place = {"project_id": scope, "subproject_id": "!*"} if scope else {}
+    async def listed(self, scope: str | None, condition: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """One page of issues, open and closed: of this very project (not of its subprojects), None = wherever."""
+        place = {} if scope is None else {"project_id": scope, "subproject_id": "!*"}
+        if scope == "":
+            await self.project(scope)
         try:
-            answer = await self.http.get_json("/issues.json", **{"status_id": "*", **place, **condition})
+            answer = await self.ask("GET", "/issues.json", params={"status_id": "*", **place, **condition})
         except NotFound:
             raise await self.unknown_scope(scope or "") from None
         except Forbidden:
-            await self.project(scope or "")
+            if scope is not None:
+                await self.project(scope)  # says better what is wrong
             raise
-        issues: list[dict[str, Any]] = answer["issues"]
-        self._trackers.update((str(issue["id"]), issue["tracker"]["name"]) for issue in issues)
+        issues: list[dict[str, Any]] = self._part(self.http.json(answer), "issues")
         return issues
 
     async def many(self, numbers: Iterable[str], include: str | None = None) -> list[dict[str, Any]]:
@@ -136,7 +137,9 @@ class Client:
         wanted = sorted({number for number in numbers if _is_id(number)}, key=int)
         pages = await asyncio.gather(
             *(
-                self.listed(issue_id=",".join(wanted[start : start + PAGE]), limit=PAGE, include=include)
+                self.listed(
+                    None, {"issue_id": ",".join(wanted[start : start + PAGE]), "limit": PAGE, "include": include}
+                )
                 for start in range(0, len(wanted), PAGE)
             )
         )
@@ -147,19 +150,17 @@ class Client:
         if not _is_id(ref.id):
             raise NotFound(f"There is no issue {ref.id}", ref=ref)
         answer = await self.ask("GET", f"/issues/{ref.id}.json", ref, params={"include": include})
-        found: dict[str, Any] = self.http.json(answer)["issue"]
-        self._trackers[ref.id] = found["tracker"]["name"]
+        found: dict[str, Any] = self._part(self.http.json(answer), "issue")
         return found
 
-    async def trackers(self, numbers: Iterable[str]) -> Mapping[str, str]:
-        """Issue id -> tracker, of these issues and all that were seen."""
-        await self.many(number for number in numbers if number not in self._trackers)
-        return self._trackers
-
-    async def ref(self, number: str | int) -> EntityRef:
-        """Where the issue with this id lives; of an issue that we may not see only the id is known."""
-        trackers = await self.trackers([str(number)])
-        return EntityRef("", trackers.get(str(number), ""), str(number))
+    async def refs(self, numbers: Iterable[str], near: Iterable[Mapping[str, Any]] = ()) -> dict[str, EntityRef]:
+        """Where the issues with these ids live; `near` are issues at hand. Of one that we may not see only the id."""
+        found = {number: EntityRef("", "", number) for number in numbers}
+        at_hand = {str(issue["id"]): issue for issue in near if str(issue["id"]) in found}
+        others = await self.many(found.keys() - at_hand.keys())
+        for issue in (*at_hand.values(), *others):
+            found[str(issue["id"])] = EntityRef(await self._scope_of(issue), issue["tracker"]["name"], str(issue["id"]))
+        return found
 
     async def shape_of(self, issue: Mapping[str, Any]) -> Shape:
         return await self.shape(await self._scope_of(issue), issue["tracker"]["name"])
@@ -171,12 +172,12 @@ class Client:
         await self.me()
         shapes = [await self.shape_of(issue) for issue in issues]
         parents = [str(issue["parent"]["id"]) for issue in issues if issue.get("parent")]
-        trackers, _ = await asyncio.gather(
-            self.trackers(parents),
+        refs, _ = await asyncio.gather(
+            self.refs(parents, issues),
             self.users.learn(user for one, issue in zip(shapes, issues, strict=True) for user in one.users(issue)),
         )
         return [
-            entity(issue, one.parse(issue, self.users, trackers), self._scopes[issue["project"]["id"]], self._url)
+            entity(issue, one.parse(issue, self.users, refs), self._scopes[issue["project"]["id"]], self._url)
             for one, issue in zip(shapes, issues, strict=True)
         ]
 
@@ -193,12 +194,15 @@ class Client:
     # Requests
 
     async def ask(self, method: str, path: str, ref: EntityRef | None = None, **more: Any) -> httpx.Response:
-        """A request about one entity: errors name it."""
+        """A request about one entity: errors name it. Whatever answers a write with other than JSON is not Redmine."""
         try:
-            return await self.http.request(method, path, **more)
+            answer = await self.http.request(method, path, **more)
         except EntityError as error:
             error.ref = ref
             raise
+        if answer.content.strip():
+            self.http.json(answer)
+        return answer
 
     async def write(
         self, method: str, path: str, body: Any, known: Shape | None = None, ref: EntityRef | None = None
@@ -213,6 +217,12 @@ class Client:
 
     def wrong(self, what: str, remedy: str) -> ConfigurationError:
         return ConfigurationError(what, remedy=remedy, system=self.http.config.identity())
+
+    def _part(self, answer: Any, key: str) -> Any:
+        if isinstance(answer, Mapping) and key in answer:
+            return answer[key]
+        remedy = "Check that `url` is the address of a Redmine."
+        raise Unavailable(f"The answer has no {key!r}", remedy=remedy, system=self.http.config.identity())
 
     @property
     def _url(self) -> str:

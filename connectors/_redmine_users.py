@@ -19,7 +19,7 @@ class Directory:
     def __init__(self, http: Http, me: Callable[[], Awaitable[Mapping[str, Any]]]) -> None:
         self._http = http
         self._me = me
-        self._users: dict[str, UserRef] = {}
+        self._users: dict[str, UserRef | None] = {}
         self._active: set[str] = set()
 
     def __call__(self, number: str, name: str | None = None) -> UserRef:
@@ -36,11 +36,8 @@ class Directory:
         for number in await self._candidates(text):
             await self._fetch(number, None)
         wanted = text.casefold()
-        return [
-            user
-            for number, user in self._users.items()
-            if number in self._active and (text in (user.id, user.username) or wanted == (user.email or "").casefold())
-        ]
+        users = (user for user in self._users.values() if user is not None and user.id in self._active)
+        return [u for u in users if text in (u.id, u.username) or wanted == (u.email or "").casefold()]
 
     async def _candidates(self, text: str) -> set[str]:
         """Ids of users among whom all that match are: an administrator may search, others know their fellow members."""
@@ -71,8 +68,7 @@ class Directory:
         try:
             user = (await self._http.get_json(f"/users/{number}.json"))["user"]
         except (NotFound, Forbidden):
-            if name:
-                self._users[number] = UserRef(number, name=name)
+            self._users[number] = None
             return
         full = f"{user.get('firstname', '')} {user.get('lastname', '')}".strip()
         self._users[number] = UserRef(number, user.get("login"), user.get("mail"), name or full)

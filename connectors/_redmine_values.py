@@ -92,12 +92,12 @@ class Shape:
     tracker_id: int
     custom: Mapping[int, str] = field(default_factory=dict)
 
-    def parse(self, issue: Mapping[str, Any], users: Users, parents: Mapping[str, str]) -> Fields:
-        """The fields of an issue. `parents`: id of a parent -> its tracker."""
+    def parse(self, issue: Mapping[str, Any], users: Users, refs: Mapping[str, EntityRef]) -> Fields:
+        """The fields of an issue. `refs`: where its parent lives."""
         raw = {name: issue.get(name) for name in self.schema.fields}
         raw |= {self.custom[c["id"]]: c.get("value") for c in issue.get("custom_fields", ()) if c["id"] in self.custom}
         if parent := raw.get("parent"):
-            raw["parent"] = {**parent, "type": parents.get(str(parent["id"]), "")}
+            raw["parent"] = {**parent, "type": refs[str(parent["id"])].type}
         return {name: self.value(name, content, users) for name, content in raw.items()}
 
     def value(self, name: str, raw: Any, users: Users) -> Value:

@@ -7,7 +7,7 @@ preceded by a read), no marker, no trace of a comment that was edited or deleted
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
@@ -33,7 +33,7 @@ from connectors.entity import (
     Value,
     normal_text,
 )
-from connectors.errors import Changed, ConfigurationError, Forbidden, NotFound, Rejected
+from connectors.errors import AuthenticationError, Changed, ConfigurationError, Forbidden, NotFound, Rejected
 from connectors.paging import ByModified, Seen
 from connectors.rest import Http
 from connectors.schema import EntitySchema
@@ -101,6 +101,9 @@ class RedmineConnector:
             me = await self._client.me()
         except NotFound:
             raise self._client.wrong("There is no Redmine at this address", "Check the path in `url`.") from None
+        except AuthenticationError as refusal:
+            refusal.remedy = "Check the credentials: the key is on the account's page My account, and may be replaced."
+            raise
         except Forbidden as refusal:
             raise self._client.wrong(
                 f"Redmine does not let us in by REST: {refusal.message}",
@@ -109,14 +112,19 @@ class RedmineConnector:
             ) from None
         user = UserRef(str(me["id"]), me.get("login"), me.get("mail"), f"{me['firstname']} {me['lastname']}")
         projects = [membership["project"]["name"] for membership in me.get("memberships", ())]
-        partial = "not an administrator: formats of custom fields are not told, users only of shared projects"
         return SystemInfo(
             product="Redmine",
             user=user,
             clock_offset=self._http.clock_offset,
             permissions=("administrator",) if me.get("admin") else tuple(f"member of {name}" for name in projects),
-            warnings=() if me.get("admin") else (partial,),
+            warnings=tuple(self._warnings(me)),
         )
+
+    def _warnings(self, me: Mapping[str, Any]) -> Iterator[str]:
+        if not me.get("admin"):
+            yield "Not an administrator: formats of custom fields are not told, users only of shared projects."
+        if self._http.server_time is None:
+            yield "The web server tells no time (no Date header): how far its clock is off is not known."
 
     async def scopes(self) -> Mapping[str, str]:
         projects = await self._client.all("/projects.json", "projects")
@@ -137,24 +145,25 @@ class RedmineConnector:
     # Reading
 
     async def changes(self, query: Query) -> AsyncIterator[Page]:
-        pages: ByModified[dict[str, Any]] = ByModified(_second(query.since), self.limits.max_page)
+        start = _second(query.since)
+        pages: ByModified[dict[str, Any]] = ByModified(start, self.limits.max_page)
         condition = _condition(query.native)
         while not pages.done:
-            since = f">={pages.since:%Y-%m-%dT%H:%M:%SZ}" if pages.since else None
             known = self._client.known_shape(query.scope, query.entity_type)
-            issues = await self._client.listed(
-                query.scope,
-                **condition,
-                tracker_id=known.tracker_id if known else None,
-                updated_on=since,
-                sort="updated_on,id",
-                limit=pages.size,
-                offset=pages.offset or None,
-            )
+            place: dict[str, Any] = {
+                "tracker_id": known.tracker_id if known else None,
+                "updated_on": f">={pages.since:%Y-%m-%dT%H:%M:%SZ}" if pages.since else None,
+                "sort": "updated_on,id",
+                "limit": pages.size,
+                "offset": pages.offset or None,
+            }
+            issues = await self._client.listed(query.scope, condition | place)
             heard = self._http.server_time
             rows = [(Seen((issue["id"], version(issue)), moment(issue["updated_on"])), issue) for issue in issues]
-            fresh = [issue for issue in pages.fresh(rows) if issue["tracker"]["name"] == query.entity_type]
-            yield Page(tuple(await self._client.entities(fresh)), heard)
+            # Redmine takes a second off `since` where its database keeps fractions.
+            fresh = [issue for issue in pages.fresh(rows) if not start or moment(issue["updated_on"]) >= start]
+            wanted = [issue for issue in fresh if issue["tracker"]["name"] == query.entity_type]
+            yield Page(tuple(await self._client.entities(wanted)), heard)
             if not pages.done:  # worth asking for the tracker's number, so that the others are not listed
                 await self._client.shape(query.scope, query.entity_type)
 
@@ -263,10 +272,8 @@ class RedmineConnector:
     async def links(self, entities: Sequence[Entity]) -> dict[EntityRef, tuple[Link, ...]]:
         issues = await self._whole(entities, "relations")
         relations = {ref: issue.get("relations", ()) for ref, issue in issues.items()}
-        await self._client.trackers(
-            str(each[end]) for found in relations.values() for each in found for end in ("issue_id", "issue_to_id")
-        )
-        return {ref: tuple([await self._link(each) for each in found]) for ref, found in relations.items()}
+        refs = await self._ends((each for found in relations.values() for each in found), issues.values())
+        return {ref: tuple(_link(each, refs) for each in found) for ref, found in relations.items()}
 
     async def add_link(self, entity: Entity, link_type: str, target: EntityRef) -> Link:
         if link_type not in LINK_TYPES:
@@ -274,14 +281,17 @@ class RedmineConnector:
             raise Rejected(f"Redmine has no link type {link_type!r}", ref=entity.ref, remedy=remedy)
         body = {"relation": {"issue_to_id": target.id, "relation_type": link_type}}
         answer = await self._client.write("POST", f"/issues/{entity.ref.id}/relations.json", body, None, entity.ref)
-        return await self._link(self._http.json(answer)["relation"])
+        relation = self._http.json(answer)["relation"]
+        return _link(relation, await self._ends([relation]))
 
     async def delete_link(self, entity: Entity, link: Link) -> None:
         await self._client.ask("DELETE", f"/relations/{link.id}.json", entity.ref)
 
-    async def _link(self, relation: Mapping[str, Any]) -> Link:
-        source, target = await self._client.ref(relation["issue_id"]), await self._client.ref(relation["issue_to_id"])
-        return Link(str(relation["id"]), relation["relation_type"], source, target)
+    async def _ends(
+        self, relations: Iterable[Mapping[str, Any]], near: Iterable[Mapping[str, Any]] = ()
+    ) -> dict[str, EntityRef]:
+        ends = [str(relation[end]) for relation in relations for end in ("issue_id", "issue_to_id")]
+        return await self._client.refs(ends, near)
 
     # Attachments
 
@@ -343,6 +353,11 @@ class RedmineConnector:
             return Gone(ref)
         except Forbidden as hidden:
             return hidden
+
+
+def _link(relation: Mapping[str, Any], refs: Mapping[str, EntityRef]) -> Link:
+    source, target = refs[str(relation["issue_id"])], refs[str(relation["issue_to_id"])]
+    return Link(str(relation["id"]), relation["relation_type"], source, target)
 
 
 def _auth(credentials: ApiKey | Basic) -> httpx.Auth:

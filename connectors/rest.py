@@ -10,7 +10,7 @@ import asyncio
 import json as jsonlib
 import random
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Container, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -38,9 +38,8 @@ from connectors.errors import (
 from connectors.wire import explain, tls
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-ATTEMPTS = 4
-FIRST_PAUSE = 0.25
-"""Seconds before the second attempt; doubles with each further one, less a random half so that callers spread."""
+PAUSES = (0.25, 0.5, 1.0)
+"""Seconds between the attempts, each less a random half so that callers spread."""
 PATIENCE = 60.0
 """Seconds after which no further attempt begins, whatever the system asks for."""
 MOST_REDIRECTS = 5
@@ -119,7 +118,7 @@ class _Shared:
         else:
             self.budget.breaker.succeeded()
         if _not_acted_on(response):
-            self.budget.pause(retry_after(response) or FIRST_PAUSE)
+            self.budget.pause(retry_after(response) or PAUSES[0])
         try:
             at = parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
         except (KeyError, ValueError):
@@ -141,11 +140,19 @@ class Http:
     """Requests to one system. A connector gets one, and makes views of it with `using`.
 
     `requests` counts what was sent; `server_time` is the system's clock at its last answer (aware, UTC);
-    `clock_offset` is the system's clock minus ours, in seconds. A `transport` is for tests and doubles.
+    `clock_offset` is the system's clock minus ours, in seconds. A `transport` is for tests and doubles; `pauses` are
+    the seconds between attempts.
     """
 
-    def __init__(self, config: SystemConfig, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        config: SystemConfig,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
         self.config = config
+        self._pauses = tuple(pauses)
         self._shared = _Shared(config, transport)
         self._auth: httpx.Auth | None = None
         self._headers: dict[str, str] = {}
@@ -160,7 +167,7 @@ class Http:
     ) -> Http:
         """A view with another log-in, further headers or another address: same connections, budget and counters."""
         view = Http.__new__(Http)
-        view.config, view._shared = self.config, self._shared
+        view.config, view._shared, view._pauses = self.config, self._shared, self._pauses
         view._auth = auth or self._auth
         view._headers = {**self._headers, **(headers or {})}
         view._base = self._base if base_url is None else base_url
@@ -356,9 +363,10 @@ class Http:
 
     async def _pause(self, failure: Unavailable, attempt: int, until: float) -> None:
         """Wait before the next attempt, or raise the failure where there will be none."""
-        pause = FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.0)
-        wanted = max(pause, failure.retry_after or 0.0)
-        if attempt >= ATTEMPTS or self._shared.budget.clock() + wanted > until:
+        if attempt > len(self._pauses):
+            raise failure
+        wanted = max(self._pauses[attempt - 1] * random.uniform(0.5, 1.0), failure.retry_after or 0.0)
+        if self._shared.budget.clock() + wanted > until:
             raise failure
         await asyncio.sleep(wanted)
 
