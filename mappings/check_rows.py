@@ -76,11 +76,16 @@ def _has_criteria(row: EntityRow) -> bool:
     return any(given and (given.if_ or given.native) for given in (row.criteria.left, row.criteria.right))
 
 
-def _condition(condition: Condition | None, where: Where) -> Iterator[Complaint]:
+def _condition(condition: Condition | None, where: Where, *, timeless: bool = False) -> Iterator[Complaint]:
+    """`timeless`: the condition of a field row. It decides what two entities agree on, so it cannot speak of now."""
     if condition is None:
         return
     try:
-        parse(condition)
+        if parse(condition).relative and timeless:
+            problem = "the condition of a field row cannot depend on the present moment"
+            yield Complaint(
+                where, "bad_operand", problem, "Compare with a fixed date, or use the entity's `criteria:`."
+            )
     except ConditionError as error:
         for one in error.problems:
             yield Complaint((*where, *one.path), one.code, one.problem, one.remedy)
@@ -119,7 +124,7 @@ def check_field(spot: Spot) -> Iterator[Complaint]:
         yield from one(spot)
     for side in Side:
         given = spot.row.if_.of(side) if spot.row.if_ else None
-        yield from _condition(given, ("if", side.value))
+        yield from _condition(given, ("if", side.value), timeless=True)
 
 
 def _direction(spot: Spot) -> Iterator[Complaint]:

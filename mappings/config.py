@@ -322,9 +322,13 @@ class IntegrationConnector(Model):
     stop_date: Moment | None = Field(None, description="No refreshes after.")
     connector_user_id: str | None = Field(None, description="User id towards the metadata access point.")
     metadata_source_qualified_name: str | None = Field(None, description="Provenance of what it creates.")
-    start_polling: StartPolling = Field("default", description="default, all, now or a date (SPEC B15).")
+    start_polling: StartPolling = Field(
+        "default", description="Entities changed after this take part (default: by kind of system)."
+    )
     workbook: str | None = Field(None, description="Excel workbook with its value tables.")
-    on_mapping_change: Literal["apply", "new_only", "ask"] = Field("apply", description="SPEC B20.")
+    on_mapping_change: Literal["apply", "new_only", "ask"] = Field(
+        "apply", description="A changed mapping: do it, for new pairs only, or ask."
+    )
     deletes: Deletes = Field(default_factory=Deletes, description="Policy, fuse and how often absence is looked for.")
     targets: tuple[Target, ...] = Field((), description="Left out where a system has no projects.")
     entities: tuple[EntityRow, ...] = Field(description="Pairs of entity types; the first that matches wins.")

@@ -220,7 +220,7 @@ OPERATORS: dict[str, Operator] = {
     "not_contains": Operator(_text, _opposite(_contains), _TEXT),
     "starts_with": Operator(_text, lambda v, o: any(t.startswith(o) for t in _texts(v)), _TEXT),
     "ends_with": Operator(_text, lambda v, o: any(t.endswith(o) for t in _texts(v)), _TEXT),
-    "matches": Operator(_pattern, lambda v, o: any(o.search(t) for t in _texts(v)), "Mend the regular expression."),
+    "matches": Operator(_pattern, lambda v, o: any(o.search(t) for t in _texts(v)), "Write a regular expression."),
     "greater_than": Operator(_quantity, _ordered(frozenset({1})), _ORDER),
     "less_than": Operator(_quantity, _ordered(frozenset({-1})), _ORDER),
     "at_least": Operator(_quantity, _ordered(frozenset({0, 1})), _ORDER),
