@@ -27,7 +27,7 @@ def link_row(link: Link) -> Columns:
         "entity_row": link.row,
         **_end_row(Side.LEFT, link.left),
         **_end_row(Side.RIGHT, link.right),
-        "rows": {key: _state_json(state) for key, state in link.rows.items()},
+        "rows": {key: state_json(state) for key, state in link.rows.items()},
         "state": str(link.state),
         "mapping": link.mapping,
         "born": _name(link.born),
@@ -44,7 +44,7 @@ def link_from(row: Row) -> Link:
         row=row.entity_row,
         left=_end_from(Side.LEFT, row),
         right=_end_from(Side.RIGHT, row),
-        rows={key: _state_from(data) for key, data in row.rows.items()},
+        rows={key: state_from(data) for key, data in row.rows.items()},
         state=LinkState(row.state),
         mapping=row.mapping,
         born=_side(row.born),
@@ -86,7 +86,7 @@ def _end_from(side: Side, row: Row) -> End:
     )
 
 
-def _state_json(state: RowState) -> Columns:
+def state_json(state: RowState) -> Columns:
     data = {
         "left": encode(state.left),
         "right": encode(state.right),
@@ -99,7 +99,7 @@ def _state_json(state: RowState) -> Columns:
     return {key: value for key, value in data.items() if value is not None}
 
 
-def _state_from(data: Mapping[str, Any]) -> RowState:
+def state_from(data: Mapping[str, Any]) -> RowState:
     return RowState(
         left=decode(data.get("left")),
         right=decode(data.get("right")),

@@ -75,17 +75,22 @@ def _address(url: str) -> URL:
 @contextmanager
 def translated(engine: Engine) -> Iterator[None]:
     """Errors of the database as LedgerError, without values and without the password of the address."""
-    where = engine.url.render_as_string(hide_password=True)
+    where = f"The ledger {engine.url.render_as_string(hide_password=True)}"
     try:
         yield
-    except OperationalError as error:
+    # `from None`: PostgreSQL's own words go on with the values of the row.
+    except (OperationalError, sqlite3.OperationalError) as error:
         raise LedgerUnavailable(
-            f"The ledger {where} cannot be used now: {error.orig}. Nothing was written; it is safe to try again"
-        ) from error
-    except DBAPIError as error:
-        raise LedgerError(
-            f"The ledger {where} refused: {error.orig}. Nothing of this transaction was written"
-        ) from error
+            f"{where} cannot be used now: {_reason(error)}. Nothing was written; it is safe to try again"
+        ) from None
+    except (DBAPIError, sqlite3.Error) as error:
+        raise LedgerError(f"{where} refused: {_reason(error)}. Nothing of this transaction was written") from None
+
+
+def _reason(error: DBAPIError | sqlite3.Error) -> str:
+    """The first line of what the database says."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
 
 
 def moment(connection: Connection) -> datetime:
@@ -116,13 +121,11 @@ def _begin_sqlite(connection: Connection) -> None:
     NORMAL never tears the file but may forget the last commits when the power fails. `durable` ones it must not.
     """
     options = connection.get_execution_options()
-    raw = connection.connection.driver_connection
-    assert isinstance(raw, sqlite3.Connection)
     if not options.get("writes"):
-        raw.execute("BEGIN")
+        connection.exec_driver_sql("BEGIN")
         return
-    raw.execute(f"PRAGMA synchronous={'FULL' if options.get('durable') else 'NORMAL'}")
-    raw.execute("BEGIN IMMEDIATE")
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('durable') else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _use_wal(engine: Engine) -> None:
@@ -132,12 +135,12 @@ def _use_wal(engine: Engine) -> None:
     try:
         while True:
             try:
-                # SQLite does not wait by itself here: the switch needs the file alone.
                 raw.cursor().execute("PRAGMA journal_mode=WAL")
                 return
             except sqlite3.OperationalError as error:
+                # SQLite does not wait by itself here: the switch needs the file alone.
                 if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise LedgerUnavailable(f"{engine.url.database} cannot be opened: {error}") from error
+                    raise
                 time.sleep(0.02)
     finally:
         raw.close()

@@ -29,14 +29,18 @@ class LinkReader(Reader):
         row = self._first(select(tables.links).where(_links.id == id))
         return codec.link_from(row) if row else None
 
-    def links_of(self, connector: str, side: Side, idents: Collection[str]) -> dict[str, Link]:
-        """The connector's links of these entities of one side, by ident. Entities without a link are left out."""
-        ident = _links[f"{side}_ident"]
-        found: dict[str, Link] = {}
-        for chunk in chunks(idents):
-            rows = self._all(select(tables.links).where(_links.connector == connector, ident.in_(chunk)))
-            found |= {link.end(side).ident: link for link in map(codec.link_from, rows)}
-        return found
+    def links_of(
+        self, connector: str, side: Side, idents: Collection[str], *, system: str | None = None
+    ) -> dict[str, Link]:
+        """The connector's links of these entities of one side, by ident. Entities without a link are left out.
+
+        `system`: the identity of the side's system; needed where the connector was once set to another one.
+        """
+        statement = select(tables.links).where(_links.connector == connector)
+        if system is not None:
+            statement = statement.where(_links[f"{side}_system"] == system)
+        rows = self._all_of(statement, _links[f"{side}_ident"], idents)
+        return {link.end(side).ident: link for link in map(codec.link_from, rows)}
 
     def linked_elsewhere(self, system: str, idents: Collection[str], *, connector: str = "") -> list[Link]:
         """All connectors' links of these entities of a system, on whichever side; `connector` is left out."""
@@ -134,8 +138,10 @@ class LinkWriter(LinkReader, Writer):
         try:
             with self._connection.begin_nested():
                 ids = iter(self._save(tables.links, known, new))
-        except IntegrityError as error:
-            raise LedgerError(self._second_link(links)) from error
+        except IntegrityError:
+            if twins := self._second_link(links):
+                raise LedgerError(f"{twins}. Nothing of this transaction was written") from None
+            raise
         return [link if link.id else replace(link, id=next(ids)) for link in links]
 
     def remove_links(self, ids: Collection[int]) -> None:
@@ -160,23 +166,25 @@ class LinkWriter(LinkReader, Writer):
         for chunk in chunks(ids):
             self._run(delete(tables.comment_links).where(_comments.link == link, _comments[f"{side}_id"].in_(chunk)))
 
-    def _second_link(self, links: list[Link]) -> str:
-        """Which two links claim the same entity, in words."""
+    def _second_link(self, links: list[Link]) -> str | None:
+        """Which two links claim the same entity, in words; None if no two do."""
         for side in Side:
             claimed: dict[tuple[str, str, str], Link] = {}
-            for connector in {link.connector for link in links}:
-                own = [link for link in links if link.connector == connector]
-                there = self.links_of(connector, side, [link.end(side).ident for link in own])
-                saved = [link for link in there.values() if link.id not in {link.id for link in own}]
-                for link in (*saved, *own):
-                    key = (connector, link.end(side).system, link.end(side).ident)
-                    if key in claimed:
-                        return (
-                            f"The {side} {link.end(side).ref} of {connector} would have two twins: "
-                            f"{_words(claimed[key])}, and {_words(link)}. Nothing of this transaction was written"
-                        )
-                    claimed[key] = link
-        return "A link refers to something that is not in the ledger. Nothing of this transaction was written"
+            for link in (*self._others(side, links), *links):
+                end = link.end(side)
+                other = claimed.setdefault((link.connector, end.system, end.ident), link)
+                if other is not link:
+                    twins = f"{_words(other)}, and {_words(link)}"
+                    return f"The {side} {end.ref} of {link.connector} would have two twins: {twins}"
+        return None
+
+    def _others(self, side: Side, links: list[Link]) -> Iterator[Link]:
+        """The links in the ledger that have the same entities on that side, these links themselves left out."""
+        own = {link.id for link in links}
+        for connector, system in {(link.connector, link.end(side).system) for link in links}:
+            idents = [link.end(side).ident for link in links if link.connector == connector]
+            there = self.links_of(connector, side, idents, system=system)
+            yield from (link for link in there.values() if link.id not in own)
 
 
 def _of(connector: str | None, target: str | None) -> list[ColumnElement[bool]]:

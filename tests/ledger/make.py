@@ -54,33 +54,28 @@ def comment(link: int, left: str, right: str, **more: Any) -> CommentLink:
 
 
 def intent(marker: str, **more: Any) -> Intent:
-    given = {"link": None, "payload": {"title": "Screen stays black", "status": {"choice": ["New", "1"]}}, **more}
-    source = EntityRef("falcon", "Bug", "7")
-    return Intent(
-        0,
-        "falcon",
-        "default",
-        "Bug=Bug",
-        "create",
-        Side.RIGHT,
-        source,
-        at=NOON,
-        expires=later(minutes=2),
-        marker=marker,
-        **given,
-    )
+    given = {
+        "connector": "falcon",
+        "source": EntityRef("falcon", "Bug", "7"),
+        "link": None,
+        "payload": {"title": "Screen stays black", "status": {"choice": ["New", "1"]}},
+        "at": NOON,
+        "expires": later(minutes=2),
+    }
+    return Intent(0, target="default", row="Bug=Bug", kind="create", side=Side.RIGHT, marker=marker, **given | more)
 
 
 def conflict(link: int, field: str = "title", **more: Any) -> Conflict:
     values = {"base_left": "a", "base_right": Choice("A"), "left": "b", "right": None}
     seen = {"left_version": "5", "right_version": "9", "by_left": "ada", "by_right": "bob", "at": NOON}
-    return Conflict(0, "falcon", link, field, **{**values, **seen, **more})
+    return Conflict(0, link=link, field=field, **{"connector": "falcon", **values, **seen, **more})
 
 
-def failure(id: str, *, side: Side = Side.RIGHT, target: str = "default", **more: Any) -> Failure:
-    entity = EntityRef("falcon", "Bug", id)
+def failure(id: str, **more: Any) -> Failure:
+    place = {"connector": "falcon", "target": "default", "row": "Bug=Bug", "side": Side.RIGHT}
     told = {"action": "create", "error": "title: too long", "attempts": 1, "at": NOON, "next": later(minutes=1)}
-    return Failure(0, "falcon", target, "Bug=Bug", side, entity, **{**told, "url": "http://127.0.0.1/7", **more})
+    url = "http://127.0.0.1/7"
+    return Failure(0, entity=EntityRef("falcon", "Bug", id), **{**place, **told, "url": url, **more})
 
 
 def feed(**more: Any) -> Feed:

@@ -117,12 +117,15 @@ def test_a_refused_link_leaves_the_transaction_usable(ledger: Ledger) -> None:
 def test_other_connectors_and_other_systems_may_link_the_same_id(ledger: Ledger) -> None:
     elsewhere = replace(end(Side.LEFT, "1"), system="another system")
     with ledger.begin() as tx:
-        first, other, moved = tx.save_links([link("1"), link("1", connector="hawk"), link("x", "b", left=elsewhere)])
+        first, other = tx.save_links([link("1"), link("1", connector="hawk")])
+        (there,) = tx.save_links([link("1", "b2", left=elsewhere)])
     assert ledger.links_of("hawk", Side.LEFT, ["1"]) == {"1": other}
+    assert ledger.links_of("falcon", Side.LEFT, ["1"], system="left system") == {"1": first}
+    assert ledger.links_of("falcon", Side.LEFT, ["1"], system="another system") == {"1": there}
     assert ledger.linked_elsewhere("left system", ["1"]) == [first, other]
     assert ledger.linked_elsewhere("left system", ["1"], connector="falcon") == [other]
-    assert ledger.linked_elsewhere("another system", ["1", "b"]) == [moved]
-    assert ledger.linked_elsewhere("right system", ["b", "no such"]) == [moved]
+    assert ledger.linked_elsewhere("another system", ["1", "b2"]) == [there]
+    assert ledger.linked_elsewhere("right system", ["b2", "no such"]) == [there]
 
 
 def test_links_of_answers_for_thousands_in_a_few_queries(ledger: Ledger, statements: list[tuple[str, Any]]) -> None:
@@ -131,7 +134,7 @@ def test_links_of_answers_for_thousands_in_a_few_queries(ledger: Ledger, stateme
     statements.clear()
     found = ledger.links_of("falcon", Side.RIGHT, [f"b{n}" for n in range(2600)])
     assert found.keys() == {f"b{n}" for n in range(2500)}
-    assert len(statements) == 3
+    assert sum(statement.startswith("SELECT") for statement, _ in statements) == 3
     assert ledger.idents_linked("falcon", Side.RIGHT) == set(found)
 
 
