@@ -25,16 +25,8 @@ from pydantic import BaseModel, SecretStr
 
 from connectors.budget import Budget, Spared, budget_of
 from connectors.contract import SystemConfig
-from connectors.errors import (
-    AuthenticationError,
-    Changed,
-    ConfigurationError,
-    ConnectorError,
-    Forbidden,
-    NotFound,
-    Rejected,
-    Unavailable,
-)
+from connectors.errors import ConfigurationError, ConnectorError, Unavailable
+from connectors.status import NOT_ANSWERING, not_acted_on, retry_after, status_error
 from connectors.wire import explain, tls
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -43,32 +35,6 @@ PAUSES = (0.25, 0.5, 1.0)
 PATIENCE = 60.0
 """Seconds after which no further attempt begins, whatever the system asks for."""
 MOST_REDIRECTS = 5
-
-STATUS_ERRORS: dict[int, tuple[type[ConnectorError], str, str]] = {
-    400: (Rejected, "the system does not accept the request", ""),
-    401: (AuthenticationError, "the system does not accept the credentials", ""),
-    403: (Forbidden, "the account may not do this", ""),
-    404: (NotFound, "there is nothing at this address", "Check that it exists, and the path in `url`."),
-    405: (ConfigurationError, "the address does not offer this", "Check `url`, and the version of the system."),
-    407: (ConfigurationError, "the proxy wants a log-in", "Put user and password into `proxy`."),
-    408: (Unavailable, "the system gave up waiting for the request", ""),
-    409: (Changed, "it was changed by somebody else meanwhile", "It is read and merged again by itself."),
-    410: (NotFound, "it no longer exists", ""),
-    412: (Changed, "it was changed by somebody else meanwhile", "It is read and merged again by itself."),
-    413: (Rejected, "it is larger than the system accepts", "Lower the size limit, or raise the system's."),
-    422: (Rejected, "the system refuses the values", ""),
-    423: (Changed, "it is locked by somebody else", "It is tried again by itself."),
-    425: (Unavailable, "the system wants the request later", ""),
-    429: (Unavailable, "the system asks for fewer requests", "It is tried again by itself; lower `max_concurrency`."),
-    501: (ConfigurationError, "the system cannot do this", "Check `url`, and the version of the system."),
-    502: (Unavailable, "a gateway in front of the system gets no answer from it", ""),
-    503: (Unavailable, "the system is overloaded or under maintenance", ""),
-    504: (Unavailable, "a gateway in front of the system waited too long for it", ""),
-}
-"""The one table status -> error. Other 4xx are Rejected, other 5xx Unavailable."""
-
-NOT_ANSWERING = frozenset({502, 503, 504})
-"""Statuses that count for the circuit breaker. A 500 may be one entity's fault: its neighbours go on."""
 
 
 class _Shared:
@@ -117,7 +83,7 @@ class _Shared:
             self.budget.failed()
         else:
             self.budget.breaker.succeeded()
-        if _not_acted_on(response):
+        if not_acted_on(response):
             self.budget.pause(retry_after(response) or PAUSES[0])
         try:
             at = parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
@@ -202,7 +168,8 @@ class Http:
         """Send one request and answer the response. `path` is below the base address, or a full address on its host.
 
         `repeatable`: sending it twice does no harm (GET, HEAD and OPTIONS by default). Statuses in `expect` are
-        answered untouched; every other one from 400 on raises by STATUS_ERRORS. Parameters that are None are left out.
+        answered untouched; every other one from 400 on raises by the table of `connectors.status`. Parameters that
+        are None are left out.
         """
         body = {"json": json, "content": content, "data": data, "files": files}
         request = self._build(method, path, params, headers, **body)
@@ -217,7 +184,7 @@ class Http:
                     await response.aread()
                 if response.status_code < 400 or response.status_code in expect:
                     return response
-                untouched = _not_acted_on(response) and not streamed
+                untouched = not_acted_on(response) and not streamed
                 raise self._error(response)
             except Unavailable as failure:
                 retry = again or untouched or not failure.sent
@@ -351,15 +318,7 @@ class Http:
         raise self._misconfigured("The system redirects in a circle")
 
     def _error(self, response: httpx.Response) -> ConnectorError:
-        """The error of this status, by the one table."""
-        status = response.status_code
-        kind, what, remedy = STATUS_ERRORS.get(status, _OTHER_5XX if status >= 500 else _OTHER_4XX)
-        words = self._words(response)
-        message = f"{_place(response.request)}: {what} ({status}{f': {words}' if words else ''})"
-        error = kind(message, remedy=remedy, system=self.config.identity())
-        if isinstance(error, Unavailable):
-            error.retry_after = retry_after(response)
-        return error
+        return status_error(response, _place(response.request), self._words(response), self.config.identity())
 
     async def _pause(self, failure: Unavailable, attempt: int, until: float) -> None:
         """Wait before the next attempt, or raise the failure where there will be none."""
@@ -378,28 +337,6 @@ class Http:
     def _misconfigured(self, what: str) -> ConfigurationError:
         remedy = "Write the address that people open in a browser into `url`, with http:// or https://."
         return ConfigurationError(what, remedy=remedy, system=self.config.identity())
-
-
-def retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the system asks us to wait: the header says them, or a date. None where it says nothing usable."""
-    said = response.headers.get("retry-after", "").strip()
-    try:
-        return max(0.0, float(said) if said.isdecimal() else _seconds_until(parsedate_to_datetime(said)))
-    except ValueError:
-        return None
-
-
-_OTHER_4XX: tuple[type[ConnectorError], str, str] = (Rejected, "the system refuses the request", "")
-_OTHER_5XX: tuple[type[ConnectorError], str, str] = (Unavailable, "the system failed", "")
-
-
-def _seconds_until(moment: datetime) -> float:
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
-
-
-def _not_acted_on(response: httpx.Response) -> bool:
-    """The system says that it turned the request away before doing anything."""
-    return response.status_code == 429 or (response.status_code == 503 and "retry-after" in response.headers)
 
 
 def _place(request: httpx.Request) -> str:
