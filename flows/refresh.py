@@ -22,7 +22,7 @@ from connectors.errors import ConnectorError
 from flows import runtime
 from flows.engine import refresh_connector
 from flows.report import RefreshOptions, Report
-from flows.show import changed, one_line, plan_table, report_markdown
+from flows.show import changed, failed, halted, one_line, plan_table, report_markdown
 from flows.tasks import prefect_step
 
 
@@ -80,22 +80,13 @@ async def _publish(report: Report) -> None:
     name = report.connector
     if report.dry_run and report.outcome == "done":
         await acreate_table_artifact(plan_table(report), key=f"{name}-plan", description=one_line(report))
-    if report.dry_run or not changed(report):
+    if report.dry_run:
         return
-    await acreate_markdown_artifact(report_markdown(report), key=f"{name}-report", description=one_line(report))
-    for event in _events(report):
-        emit_event(event, resource=_resource(name), payload={"message": one_line(report), **report.as_json()})
-
-
-def _events(report: Report) -> list[str]:
-    total = report.total
-    failed = report.outcome == "failed" or bool(total.plain["failed"]) or any(t.error for t in report.targets)
-    words = {
-        "syncline.refreshed": report.outcome == "done",
-        "syncline.conflict": bool(total.plain["halted"]),
-        "syncline.failure": failed,
-    }
-    return [event for event, happened in words.items() if happened]
+    if changed(report):
+        await acreate_markdown_artifact(report_markdown(report), key=f"{name}-report", description=one_line(report))
+    happened = {"refreshed": changed(report), "conflict": halted(report), "failure": failed(report)}
+    for event in (word for word, so in happened.items() if so):
+        emit_event(f"syncline.{event}", _resource(name), payload={"message": one_line(report), **report.as_json()})
 
 
 def _resource(name: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from flows.report import Counters, PlanRow, Report
 MOST_ROWS = 500
 """An artifact is read by people and stored by Prefect for each run: longer lists are cut, and say so."""
 
-_CALLS_A_PERSON = ("halted", "held", "failed", "waiting")
+_WANTS_A_PERSON = frozenset({"halt", "wait", "fail"})
 
 
 def plain(text: object) -> str:
@@ -31,9 +31,18 @@ def _count(value: Any) -> str:
 
 
 def changed(report: Report) -> bool:
-    """Whether the refresh did anything that a person may want to read about."""
-    total = report.total
-    return bool(total.writes or any(total.plain.values()) or report.outcome == "failed" or errors(report))
+    """Whether this refresh did, or met, anything new. What stands since an earlier one is not news."""
+    return bool(report.plan or report.total.writes or report.total.plain["adopted"])
+
+
+def halted(report: Report) -> bool:
+    """Whether this refresh met a conflict."""
+    return any(row.action == "halt" for row in report.plan)
+
+
+def failed(report: Report) -> bool:
+    """Whether this refresh failed as a whole, for a target or for an entity."""
+    return report.outcome == "failed" or any(row.action == "fail" for row in report.plan)
 
 
 def errors(report: Report) -> list[str]:
@@ -71,9 +80,6 @@ def report_markdown(report: Report) -> str:
     lines += _section("Wants a person", [row for row in report.plan if row.action in _WANTS_A_PERSON])
     lines += _section("What was done", [row for row in report.plan if row.action not in _WANTS_A_PERSON])
     return "\n".join(lines) + "\n"
-
-
-_WANTS_A_PERSON = frozenset({"halt", "hold", "fail", "wait", *_CALLS_A_PERSON})
 
 
 def _counter_table(report: Report) -> list[str]:

@@ -14,11 +14,17 @@ import anyio
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
-from prefect.exceptions import ObjectNotFound
+from prefect.events.worker import EventsWorker
+from prefect.exceptions import Abort, ObjectNotFound
 from prefect.flow_engine import run_flow_async
+from prefect.logging.handlers import APILogHandler
+from prefect.states import Pending
+from prefect.utilities.engine import propose_state
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from flows.refresh import refresh
+from flows.sweep import CLAIM
+from ledger.lease import this_owner
 
 RUNS_AT_ONCE = 32
 """Refreshes wait for systems most of the time; each system's budget bounds what they do at once."""
@@ -48,6 +54,8 @@ class SynclineWorker(BaseWorker[BaseJobConfiguration, BaseVariables, SynclineWor
         kwargs["prefetch_seconds"] = 0
         super().__init__(*args, **kwargs)
         self._accepting = True
+        self._owner = this_owner()
+        self._ended = asyncio.Event()
         self._running: dict[UUID, asyncio.Task[Any]] = {}
         self._flow_names: dict[UUID, str] = {}
 
@@ -62,10 +70,11 @@ class SynclineWorker(BaseWorker[BaseJobConfiguration, BaseVariables, SynclineWor
             stopped = tasks.create_task(stopping.wait())
             await asyncio.wait({polling, stopped}, return_when=asyncio.FIRST_COMPLETED)
             self._accepting = False
-            if self._running:
-                await asyncio.wait(self._running.values(), timeout=grace)
+            with anyio.move_on_after(grace):
+                await self._until_idle()
             stopped.cancel()
             polling.cancel()
+        await self._say_the_rest()
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         return await super().get_and_submit_flow_runs() if self._accepting else []
@@ -78,15 +87,30 @@ class SynclineWorker(BaseWorker[BaseJobConfiguration, BaseVariables, SynclineWor
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """Claim a run and run it. Prefect's own way prepares infrastructure with a handful of requests per run."""
         try:
-            if await self._propose_pending_state(flow_run):
+            if self._accepting and await self._claim(flow_run):
                 await self._run_here(flow_run)
         except Exception:
-            self.get_flow_run_logger(flow_run).exception("The run ended unexpectedly.")
+            # Raised from here it would end the worker, and with it every other run.
+            self._logger.exception("%s was not run; it is tried again.", flow_run.name)
         finally:
             self._release_limit_slot(flow_run.id)
             self._submitting_flow_run_ids.discard(flow_run.id)
             if self._cancelling_observer is not None:
                 self._cancelling_observer.remove_in_flight_flow_run_id(flow_run.id)
+            self._ended.set()
+
+    async def _until_idle(self) -> None:
+        while self._submitting_flow_run_ids:
+            self._ended.clear()
+            await self._ended.wait()
+
+    async def _claim(self, flow_run: FlowRun) -> bool:
+        """Whether the run is ours: Prefect lets only one worker make a scheduled run pending."""
+        claim = Pending(message=f"{CLAIM}{self._owner}")
+        try:
+            return (await propose_state(self.client, claim, flow_run_id=flow_run.id)).is_pending()
+        except (Abort, ObjectNotFound):
+            return False
 
     async def _run_here(self, flow_run: FlowRun) -> None:
         flow: Flow[..., Any] = refresh.with_options(name=await self._flow_name(flow_run.flow_id))
@@ -108,6 +132,13 @@ class SynclineWorker(BaseWorker[BaseJobConfiguration, BaseVariables, SynclineWor
             await asyncio.wait({running}, timeout=LAST_WORDS)
         if running.done() and not running.cancelled() and (error := running.exception()):
             self._logger.error("A run ended unexpectedly.", exc_info=error)
+
+    async def _say_the_rest(self) -> None:
+        """Logs and events are sent in the background: what is not sent before the server stops is lost."""
+        with anyio.move_on_after(LAST_WORDS):
+            await APILogHandler.aflush()
+            if asyncio.iscoroutine(rest := EventsWorker.drain_all()):
+                await rest
 
     async def _flow_name(self, flow_id: UUID) -> str:
         if flow_id not in self._flow_names:

@@ -1,0 +1,155 @@
+"""The integration daemon: starts everything, keeps deployments in step with the configuration, stops everything.
+
+Rule of this file: what is started last is stopped first; workers before the Prefect server, for they would wait for
+it. SIGTERM and SIGINT only raise a flag: runs in flight finish their current entity.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from prefect.client.orchestration import PrefectClient
+from prefect.settings import temporary_settings
+
+from connectors.errors import ConfigurationError
+from flows import prefect_server, runtime
+from flows.home import DaemonInfo, forget_record, only_daemon, read_record, state_folder, write_record
+from flows.keep import Keeper
+from flows.prefect_server import PrefectServer, prefect_url, ui_url
+from flows.processes import Process, spawn
+from flows.settings import worker_settings
+from flows.sweep import sweep
+from flows.work import GRACE, WorkerThread
+
+TICK = 2.0
+"""Seconds between two looks at what should be deployed."""
+
+log = logging.getLogger("syncline.daemon")
+
+Console = Callable[[runtime.Runtime], AbstractAsyncContextManager[str]]
+"""Serves console and REST API while it is entered, on the daemon's main loop; answers the console's URL."""
+
+
+@dataclass(slots=True)
+class Daemon:
+    """One daemon of one configuration. `server_name` names its work pool, `workers` is how many processes run
+    refreshes (the first is this one); `started` is told when everything runs."""
+
+    config: Path
+    ledger_url: str | None = None
+    server_name: str = "syncline"
+    workers: int = 1
+    console: Console | None = None
+    started: Callable[[DaemonInfo], None] = lambda _info: None
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT.
+
+        Raises ConfigurationError for a configuration with errors and for a second daemon, Unavailable without Prefect.
+        """
+        stopping = _flag_of_signals()
+        folder = state_folder(self.config)
+        # Flows open the runtime that the environment of their process names, here as in a Prefect process worker.
+        os.environ.update(runtime.environment(self.config, self.ledger_url))
+        with only_daemon(folder):
+            work = _sound(runtime.shared())
+            async with _prefect(folder) as (url, server):
+                mine = server.process if server else None
+                info = DaemonInfo(Process.of(os.getpid()), None, ui_url(url), url, mine)
+                write_record(folder, info)
+                try:
+                    with temporary_settings(worker_settings(url, folder / "prefect")):
+                        await self._serve(work, folder, info, stopping)
+                finally:
+                    forget_record(folder)
+
+    async def _serve(self, work: runtime.Runtime, folder: Path, info: DaemonInfo, stopping: asyncio.Event) -> None:
+        console = self.console(work) if self.console else nullcontext(None)
+        async with PrefectClient(str(info.prefect_api)) as client, console as console_url:
+            crashed, dropped = await sweep(client, self.server_name)
+            if crashed or dropped:
+                log.info("Ended %d runs of dead processes, dropped %d overdue ones.", crashed, dropped)
+            keeper = Keeper(client, work, self.server_name)
+            await keeper.start()
+            async with self._workers(folder, info):
+                info = replace(info, console_url=console_url)
+                write_record(folder, info)
+                self.started(info)
+                while not stopping.is_set():
+                    await _or_stop(stopping, keeper.look_again())
+                    await _or_stop(stopping, asyncio.sleep(TICK))
+
+    @asynccontextmanager
+    async def _workers(self, folder: Path, info: DaemonInfo) -> AsyncIterator[None]:
+        thread = WorkerThread(self.server_name)
+        others = [self._worker_process(folder, info, number) for number in range(2, self.workers + 1)]
+        thread.start()
+        try:
+            yield
+        finally:
+            for process in others:
+                process.terminate()
+            await asyncio.to_thread(thread.stop)
+            for process in others:
+                await asyncio.to_thread(Process.of(process.pid).end, GRACE)
+                process.wait()
+
+    def _worker_process(self, folder: Path, info: DaemonInfo, number: int) -> subprocess.Popen[bytes]:
+        environment = os.environ | {"PREFECT_API_URL": str(info.prefect_api)}
+        words = (sys.executable, "-m", "flows.work", self.server_name)
+        return spawn(words, folder / f"worker-{number}.log", environment)
+
+
+@asynccontextmanager
+async def _prefect(folder: Path) -> AsyncIterator[tuple[str, PrefectServer | None]]:
+    """The Prefect server that the environment names, else one of our own. What a killed daemon left is ended first."""
+    left = read_record(folder)
+    if left is not None and left.server is not None:
+        await asyncio.to_thread(left.server.end, prefect_server.STOPS_AFTER)
+    if named := prefect_url():
+        yield await prefect_server.require(named), None
+        return
+    server = await prefect_server.start(folder / "prefect")
+    try:
+        yield server.url, server
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+def _sound(work: runtime.Runtime) -> runtime.Runtime:
+    """The runtime, if its configuration has no errors. Raises ConfigurationError with all of them."""
+    errors = [finding for finding in work.configuration.findings if finding.severity == "error"]
+    if errors:
+        told = "\n".join(f"{f.file}:{f.line}: {f.path}: {f.problem}. {f.remedy}" for f in errors)
+        raise ConfigurationError(f"The configuration has errors:\n{told}", remedy="Mend them; `syncline check`.")
+    return work
+
+
+def _flag_of_signals() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    flag = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, flag.set)
+    return flag
+
+
+async def _or_stop(stopping: asyncio.Event, work: Awaitable[None]) -> None:
+    """Wait for the work, but no longer than until the flag is up. What went wrong is logged, and tried again."""
+    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.wait({working})
+    elif error := working.exception():
+        log.error("What is deployed could not be looked after; it is tried again.", exc_info=error)
