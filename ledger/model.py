@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -202,6 +202,11 @@ class AuditEntry:
     before: Any = None
     after: Any = None
     reason: str = ""
+
+    @classmethod
+    def now(cls, what: str, connector: str = "", run: str = "", *, who: str = "syncline", **more: Any) -> AuditEntry:
+        """A line about something that just happened."""
+        return cls(datetime.now(UTC), who, what, connector, run, **more)
     id: int = 0
 
 

@@ -29,7 +29,7 @@ Normaliser = Callable[[str, Value], Value]
 class Rules:
     """One row of `entities`, ready to work: what `compile_rules` made of it.
 
-    `permitted`: the sides that may be written at all. `version` changes with anything that could change a translation.
+    `permitted`: the sides that may be written at all.
     """
 
     key: str
@@ -44,13 +44,9 @@ class Rules:
         """The side that owns everything, under one-way permitted synchronization (SPEC A6)."""
         return next(iter(self.permitted)).other if len(self.permitted) == 1 else None
 
-    @cached_property
+    @property
     def fingerprints(self) -> dict[str, str]:
         return {row.key: row.fingerprint for row in self.rows}
-
-    @cached_property
-    def version(self) -> str:
-        return _hash(self.fingerprints)
 
     def flows(self, row: Row, left: Fields, right: Fields) -> frozenset[Side]:
         """The sides that this row may write at an update of this pair."""
@@ -83,17 +79,35 @@ def _compile_row(
     normalise: Mapping[Side, Normaliser],
 ) -> Row:
     fields = {side: schemas[side].fields[name] if (name := row.name(side)) else None for side in Side}
+    if table is not None:
+        types = {f"{side}_type": schema.type for side, schema in fields.items() if schema is not None}
+        table = ValueTable(table.pairs, table.back, **types)
     conditions = {side: parse(given) for side in Side if row.if_ and (given := row.if_.of(side))}
-    told = row.model_dump(mode="json", by_alias=True, exclude={"values", "back", "values_from", "on_conflict"})
     return Row(
         row.key,
         row,
         fields,
         table,
         conditions,
-        _hash([told, table.fingerprint if table else None]),
+        fingerprint_of(row, table),
         {side: _bound(normalise[side], schema.name) for side, schema in fields.items() if schema and side in normalise},
     )
+
+
+def fingerprint_of(row: FieldRow, table: ValueTable | None) -> str:
+    """Changes with everything in a row that could change a translation; needs no schema (rule 7)."""
+    told = row.model_dump(mode="json", by_alias=True, exclude={"values", "back", "values_from", "on_conflict"})
+    return _hash([told, table.fingerprint if table else None])
+
+
+def fingerprints(config: EntityRow, tables: Callable[[FieldRow], ValueTable | None]) -> dict[str, str]:
+    """Row key -> fingerprint, for every field row."""
+    return {row.key: fingerprint_of(row, tables(row)) for row in config.fields}
+
+
+def mapping_version(config: EntityRow, tables: Callable[[FieldRow], ValueTable | None]) -> str:
+    """Names this state of the mapping: the same rows and tables give the same text."""
+    return _hash(fingerprints(config, tables))
 
 
 def _bound(normaliser: Normaliser, name: str) -> Callable[[Value], Value]:
@@ -139,7 +153,7 @@ def plan_pair(
     states: Mapping[str, RowState],
     users: Mapping[Side, Directory],
     *,
-    newer: Side | None = None,
+    newer: Mapping[str, Side] | None = None,
     restorable: Side | None = None,
     retry: bool = False,
     settle: Mapping[str, Side | tuple[Side, Value]] | None = None,
@@ -160,7 +174,7 @@ def plan_pair(
             rules.config.on_conflict,
             rules.config.on_adopt,
             rules.owner,
-            newer,
+            (newer or {}).get(row.key),
             None if adopted else restorable,
             retry,
             (settle or {}).get(row.key),

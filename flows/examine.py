@@ -1,0 +1,85 @@
+"""Looking at linked pairs again, though nothing says that they changed: scrub, full comparison, changed mappings.
+
+Rule of this file: every linked pair is seen within `deletes.check_every`, in small rotating slices; what is compared
+whole tells the agreement (SPEC F1). A changed mapping touches only the pairs and rows that it affects (SPEC B20).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+from flows.actions import Batch, Pair
+from flows.fetch import fetch_comments, read_counterparts
+from flows.job import Job
+from ledger.model import Cursor, Feed, Link
+from mappings.config import Side
+
+SLICE = 200
+"""Pairs that are looked at in one batch."""
+
+
+async def compare(job: Job, links: Sequence[Link], *, comments: bool = True) -> Batch:
+    """Both sides of these pairs, read in bulk, to be compared whole."""
+    batch = Batch([Pair(link, whole=True) for link in links])
+    if batch.pairs:
+        rules = await job.rules()
+        await read_counterparts(job, batch.pairs)
+        if comments and rules.config.comments is not None:
+            await fetch_comments(job, rules, batch)
+    return batch
+
+
+def scrub_feed(job: Job) -> Feed:
+    return Feed(job.name, job.target.name, job.row.key, Side.LEFT, "scrub", "")
+
+
+def due_for_scrub(job: Job) -> tuple[list[Link], list[tuple[Feed, Cursor]]]:
+    """The slice of pairs whose turn it is: as many as keeps every pair seen within `check_every`, oldest look first."""
+    feed, now = scrub_feed(job), datetime.now(UTC)
+    cursor = job.ledger.cursor(feed)
+    if cursor is None or cursor.scanned is None:
+        return [], [(feed, Cursor(None, now))]
+    every = (job.target.deletes or job.connector.deletes).check_every
+    linked = job.ledger.count_links(job.name, job.target.name)
+    share = min(1.0, (now - cursor.scanned).total_seconds() / every) if every else 1.0
+    due = int(linked * share)
+    if not due:
+        return [], []
+    # Pairs that were looked at lately, for whatever reason, do not come to the head of the queue.
+    links = [link for link in job.ledger.links_due(job.name, job.target.name, limit=due) if link.row == job.row.key]
+    return links, [(feed, Cursor(None, now))]
+
+
+async def full(job: Job, since: datetime) -> AsyncIterator[Batch]:
+    """Every pair that this refresh has not compared yet: those that neither side lists any more, above all."""
+    while True:
+        due = job.ledger.links_due(job.name, job.target.name, limit=SLICE)
+        fresh = [link for link in due if link.row == job.row.key and (link.checked is None or link.checked < since)]
+        if not fresh:
+            return
+        yield await compare(job, fresh)
+
+
+async def remapped(job: Job) -> AsyncIterator[Batch]:
+    """Pairs that were last merged under another version of the mapping, if any of their rows is affected.
+
+    Resumable: each pair remembers the version it was merged under.
+    """
+    after = 0
+    while True:
+        links = job.ledger.links_outdated(job.name, job.target.name, job.row.key, job.version, after=after, limit=SLICE)
+        if not links:
+            return
+        after = links[-1].id
+        yield await compare(job, [link for link in links if link.state != "halted"], comments=False)
+
+
+def affected(job: Job, links: Sequence[Link]) -> list[Link]:
+    """Those of the links that have a row whose fingerprint is another one now, or a new row."""
+    now = job.fingerprints
+    return [
+        link
+        for link in links
+        if any(key not in link.rows or link.rows[key].fingerprint != fingerprint for key, fingerprint in now.items())
+    ]

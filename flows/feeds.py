@@ -1,0 +1,209 @@
+"""The feeds of a job: pages of what changed on both sides since the cursors.
+
+Rule of this file: nothing that changed is ever passed over. A window overlaps the last one, a broken stream begins
+again where it was last whole, and a cursor only tells what the batch before it has recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from connectors.contract import FeedsComments, Query
+from connectors.entity import EntityRef, Page
+from flows.job import End, Job
+from ledger.model import Cursor, Feed
+from mappings.config import Side
+from mappings.start import start_polling
+
+FALLBACK_START = timedelta(hours=26)
+"""SPEC B15: where the source has no data, polling starts this long before now."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """One feed being read. `latest` is the newest change seen; `began_at` the system's clock at the first page."""
+
+    end: End
+    feed: Feed
+    query: Query
+    cursor: Cursor
+    latest: datetime | None = None
+    began_at: datetime | None = None
+    stream: AsyncIterator[Page] | None = None
+    page: Page | None = None
+    over: bool = False
+
+    async def next(self) -> Page | None:
+        """The next page, None after the last. After an error the next call begins again where it was last whole."""
+        if self.over:
+            return None
+        if self.stream is None:
+            self.stream = self._open()
+        try:
+            page = await anext(self.stream, None)
+        except BaseException:
+            self.stream = None
+            raise
+        self.over = page is None
+        return page
+
+    def delivered(self, page: Page) -> None:
+        """The page goes to work: once its outcomes are recorded, the cursor may move past it."""
+        self.page = page
+        self.began_at = self.began_at or page.server_time
+        times = [entity.modified for entity in page.entities if entity.modified is not None]
+        self.latest = max([*times, self.latest] if self.latest else times, default=None)
+
+    def _open(self) -> AsyncIterator[Page]:
+        since = self.query.since
+        if self.latest is not None and self.end.limits.timestamp_resolution is not None:
+            since = max(self.latest, since) if since else self.latest
+        query = Query(self.query.scope, self.query.entity_type, since, self.query.fields, self.query.native)
+        if self.feed.feed == "comments" and isinstance(self.end.connector, FeedsComments):
+            return self.end.connector.comment_changes(query)
+        return self.end.connector.changes(query)
+
+    def reached(self) -> Cursor:
+        """Where the cursor stands once everything read so far is recorded."""
+        newest = max((moment for moment in (self.latest, self.cursor.since) if moment), default=None)
+        return Cursor(newest, (self.began_at or self.cursor.scanned) if self.over else self.cursor.scanned)
+
+
+class Feeds:
+    """All feeds of a job: entities of both sides, and comments where they do not show in an entity's time."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.starts: dict[Side, datetime | None] = {}
+        self.readings: list[Reading] = []
+        self.pending: list[tuple[Feed, Cursor]] = []
+        """Cursors that moved although there was nothing to do: recorded with the next batch, or at the end."""
+        self.seen: dict[Side, datetime] = {}
+        """The systems' clocks when the pages now at work were read."""
+        self._upcoming: list[asyncio.Task[Page | None]] = []
+
+    async def open(self) -> None:
+        """Resolve the start of polling, find the cursors."""
+        for side, end in self.job.ends.items():
+            self.starts[side] = await resolve_start(self.job, end)
+            for feed in ("entities", "comments"):
+                wanted = feed == "entities" or (self.job.row.comments and isinstance(end.connector, FeedsComments))
+                if wanted:
+                    self.readings.append(self._reading(end, feed))
+
+    def _reading(self, end: End, name: str) -> Reading:
+        job = self.job
+        feed = Feed(job.name, job.target.name, job.row.key, end.side, name, _fingerprint(job, end))
+        cursor = job.ledger.cursor(feed) or Cursor()
+        since = job.options.since or (None if job.options.full else window(end, cursor, self.starts[end.side]))
+        return Reading(end, feed, Query(end.scope, end.type, since), cursor)
+
+    async def next(self) -> dict[Side, list[Page]] | None:
+        """One page of each feed that has more; None when all are read. The next pages are fetched meanwhile."""
+        if not self._upcoming:
+            self._upcoming = [asyncio.ensure_future(reading.next()) for reading in self.readings]
+        upcoming, self._upcoming = self._upcoming, []
+        pages = await asyncio.gather(*upcoming, return_exceptions=True)
+        for page in pages:
+            if isinstance(page, BaseException):
+                await self._put_back(pages)
+                raise page
+        found: dict[Side, list[Page]] = {side: [] for side in Side}
+        for reading, page in zip(self.readings, pages, strict=True):
+            if isinstance(page, Page):
+                reading.delivered(page)
+                self.seen[reading.end.side] = reading.end.heard(page.server_time)
+                found[reading.end.side].append(page)
+        return found if any(found.values()) else None
+
+    def fetch_ahead(self) -> None:
+        """Start on the next pages while the present ones are worked on."""
+        if not self._upcoming:
+            self._upcoming = [asyncio.ensure_future(reading.next()) for reading in self.readings]
+
+    async def _put_back(self, pages: list[Page | BaseException | None]) -> None:
+        """One feed broke: what the others gave is kept for the next call."""
+
+        async def again(page: Page) -> Page | None:
+            return page
+
+        self._upcoming = [
+            asyncio.ensure_future(again(page) if isinstance(page, Page) else reading.next())
+            for reading, page in zip(self.readings, pages, strict=True)
+        ]
+
+    def comments_of(self, pages: dict[Side, list[Page]]) -> dict[Side, set[EntityRef]]:
+        """The entities of these pages that came because a comment of theirs changed."""
+        talked: dict[Side, set[EntityRef]] = {side: set() for side in Side}
+        for reading in self.readings:
+            fresh = any(page is reading.page for page in pages[reading.end.side])
+            if reading.feed.feed == "comments" and reading.page is not None and fresh:
+                talked[reading.end.side] |= {entity.ref for entity in reading.page.entities}
+        return talked
+
+    def cursors(self) -> list[tuple[Feed, Cursor]]:
+        """Where the cursors stand once everything read so far is recorded. None for a run that looks elsewhere."""
+        if self.job.options.since is not None:
+            return []
+        moved = [(reading.feed, reading.reached()) for reading in self.readings]
+        return [
+            (feed, cursor)
+            for (feed, cursor), reading in zip(moved, self.readings, strict=True)
+            if cursor != reading.cursor
+        ]
+
+    async def close(self) -> None:
+        for task in self._upcoming:
+            task.cancel()
+        await asyncio.gather(*self._upcoming, return_exceptions=True)
+        self._upcoming = []
+
+
+def window(end: End, cursor: Cursor, start: datetime | None) -> datetime | None:
+    """From when to poll: the last change seen, and not later than the last scan could be sure of."""
+    if end.limits.timestamp_resolution is None:
+        return None
+    moments = [cursor.since, cursor.scanned - end.settle_time if cursor.scanned else None]
+    known = [moment for moment in moments if moment is not None]
+    return min(known) if known else start
+
+
+async def resolve_start(job: Job, end: End) -> datetime | None:
+    """The start of polling, resolved once at activation and stored; None = everything takes part."""
+    known, moment = job.ledger.start(job.name, job.target.name, job.row.key, end.side)
+    if known:
+        return moment
+    moment = await _resolve(job, end)
+    if job.lease is not None:
+        with job.ledger.begin(job.lease) as tx:
+            tx.save_start(job.name, job.target.name, job.row.key, end.side, moment)
+    return moment
+
+
+async def _resolve(job: Job, end: End) -> datetime | None:
+    configured = start_polling(job.connector, job.target, job.row)
+    if isinstance(configured, datetime):
+        return configured
+    if configured == "all" or end.limits.timestamp_resolution is None:
+        return None
+    offset = timedelta(seconds=(await end.info()).clock_offset)
+    now = datetime.now(UTC) + offset
+    if configured == "now":
+        return now
+    # The last update on the source. If nothing changed within the fallback, starting there takes in the same.
+    latest = now - FALLBACK_START
+    async for page in end.connector.changes(Query(end.scope, end.type, latest)):
+        latest = max([latest, *(entity.modified for entity in page.entities if entity.modified)])
+    return latest
+
+
+def _fingerprint(job: Job, end: End) -> str:
+    """Of scope, query and criteria: a feed with another fingerprint is another feed and is scanned again."""
+    given = job.row.criteria.of(end.side)
+    content = [end.identity, end.scope, end.type, given.model_dump(mode="json", by_alias=True) if given else None]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]

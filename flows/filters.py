@@ -1,0 +1,100 @@
+"""filter: which actions may be carried out now. Everything that is dropped is dropped here, with its reason.
+
+The reasons are published in docs/words.md.
+"""
+
+from __future__ import annotations
+
+from connectors.contract import Archives, Deletes
+from flows.actions import (
+    Action,
+    AdoptAction,
+    CreateAction,
+    DeleteAction,
+    FailAction,
+    SkipAction,
+    TouchAction,
+    UpdateAction,
+)
+from flows.fetch import matches
+from flows.job import Job
+from mappings.config import Side
+from mappings.plan import Rules
+
+
+async def filter_actions(job: Job, actions: list[Action]) -> list[Action]:
+    """The actions to carry out. What is dropped is counted under its reason; what must wait for a person fails."""
+    rules = await job.rules()
+    kept: list[Action] = []
+    for action in actions:
+        reason = _why_not(job, rules, action)
+        if reason is None and isinstance(action, DeleteAction):
+            job.deletes.append(action)
+        elif reason is None:
+            kept.append(action)
+        else:
+            job.report.counters.skip(reason)
+            job.dropped(action, reason)
+    return kept
+
+
+def _why_not(job: Job, rules: Rules, action: Action) -> str | None:
+    """None: carry it out. Else the word for why it is not."""
+    match action:
+        case SkipAction():
+            return action.reason
+        case CreateAction():
+            if action.to not in job.permitted:
+                return "not_permitted"
+            return None if matches(rules, action.to.other, action.source) else "criteria"
+        case AdoptAction():
+            return None if _either_matches(rules, action) else "criteria"
+        case UpdateAction():
+            return None if _still_in(rules, action) else "criteria"
+        case DeleteAction():
+            return _why_not_deleted(job, action)
+        case TouchAction() | FailAction():
+            return None
+    return None
+
+
+def _either_matches(rules: Rules, action: AdoptAction) -> bool:
+    """A pair takes part when one of its sides may create the other, or does not need to."""
+    return matches(rules, Side.LEFT, action.left) or matches(rules, Side.RIGHT, action.right)
+
+
+def _still_in(rules: Rules, action: UpdateAction) -> bool:
+    """Once in, always in; or only while it holds on every side that has criteria (SPEC B12)."""
+    if rules.config.criteria.keep == "once_in":
+        return True
+    return matches(rules, Side.LEFT, action.plan.left) and matches(rules, Side.RIGHT, action.plan.right)
+
+
+def _why_not_deleted(job: Job, action: DeleteAction) -> str | None:
+    survivor = action.gone.other
+    if action.pair.found(survivor) is not None and action.pair.entity(survivor) is None:
+        return None  # both are gone: the link goes, nothing is written
+    if action.policy == "skip":
+        return "delete_policy"
+    if action.policy == "recreate":
+        return None if action.gone in job.permitted else "not_permitted"
+    if survivor not in job.permitted:
+        return "not_permitted"
+    connector = job.ends[survivor].connector
+    unable = (action.policy == "delete" and not isinstance(connector, Deletes)) or (
+        action.policy == "archive" and not isinstance(connector, Archives)
+    )
+    return "not_supported" if unable else None
+
+
+def fuse(job: Job, deletes: list[DeleteAction]) -> list[DeleteAction]:
+    """Nothing, where more would be deleted in this refresh than the fuse allows (SPEC D7); else all."""
+    losing = [action for action in deletes if action.policy in ("delete", "archive", "mark")]
+    limit = (job.target.deletes or job.connector.deletes).fuse
+    linked = job.ledger.count_links(job.name, job.target.name)
+    if len(losing) <= limit.count and len(losing) <= max(1.0, linked * limit.percent / 100):
+        return deletes
+    for action in losing:
+        job.report.counters.skip("delete_fuse")
+        job.dropped(action, "delete_fuse")
+    return [action for action in deletes if action.policy not in ("delete", "archive", "mark")]

@@ -1,0 +1,221 @@
+"""Carrying out the decisions for one linked pair: write what differs, verify it, and say what is agreed now.
+
+Rule of this file: a base advances only to what its system was seen to hold. What was sent and is not there is held
+(SPEC D5); what moved although it was not sent is a reaction of the system, restored once (DESIGN.md, rule 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from connectors.contract import HasHistory
+from connectors.entity import Entity, Value, encode, same
+from connectors.errors import Rejected
+from flows.actions import Pair
+from flows.halts import conflicts_of
+from flows.job import End, Job
+from flows.outcomes import Outcome, state_of
+from ledger.model import AuditEntry, Link, LinkState
+from ledger.model import End as LinkEnd
+from mappings.config import Side
+from mappings.merge import Decision, Held, RowState
+from mappings.plan import PairPlan, Rules, ignored, moved
+from mappings.translate import Row
+
+GONE = "(gone)"
+"""Version of a link's end whose entity no longer exists, where the policy lets the twin stay."""
+MOST_BOUNCES = 1
+"""A reaction is restored this often; what moves once more halts the pair as oscillating."""
+
+
+@dataclass(slots=True)
+class Written:
+    """What one side holds after it was written. `refused`: row key -> why its value was not taken."""
+
+    before: Entity
+    after: Entity
+    seen: datetime
+    refused: dict[str, str] = field(default_factory=dict)
+    bounced: set[str] = field(default_factory=set)
+    oscillating: dict[str, tuple[Value, Value]] = field(default_factory=dict)
+
+
+async def carry_out(job: Job, rules: Rules, pair: Pair, plan: PairPlan, *, settled: bool = False) -> Outcome:
+    """Write both sides of a pair as decided. Raises Changed if a side is no longer what was merged.
+
+    `settled`: a steward decided; closed conflicts say `resolved`.
+    """
+    written: dict[Side, Written] = {}
+    outcome = Outcome(pair.link)
+    for side in Side:
+        fields = _fields(rules, plan, side)
+        if not fields:
+            continue
+        written[side] = await _write(job, rules, side, plan, fields)
+        job.report.counters.count("updated", side)
+        outcome.audit = [*outcome.audit, *_told(job, rules, plan, side, written[side])]
+    rows = {**pair.link.rows, **{
+        row.key: _agreed(job, row, plan, pair.link.rows.get(row.key), written)
+        for row in rules.rows if row.key in plan.decisions
+    }}  # fmt: skip
+    link = replace(pair.link, rows=rows, mapping=job.version, checked=datetime.now(UTC), agrees=True)
+    for side, result in written.items():
+        pair.put(side, result.after, result.seen)
+        link = _end(link, side, job.ends[side].link_end(
+            result.after, seen=result.seen, touched=_touched(pair.link, side, result.before)))  # fmt: skip
+    for side, end in job.ends.items():
+        if side not in written:
+            link = touched_end(end, pair, link, side)
+    open_conflicts = await conflicts_of(job, rules, pair.link, plan, _oscillations(rules, plan, written))
+    outcome.conflicts = open_conflicts
+    if pair.link.state is LinkState.HALTED:
+        outcome.closed = _over(job, pair.link, {conflict.field for conflict in open_conflicts})
+        outcome.closed_as = "resolved" if settled else "agreed"
+        outcome.audit = [*outcome.audit, *(
+            job.audit(outcome.closed_as, entity=job.label(Side.LEFT, link.left.ref), field=name)
+            for name in outcome.closed
+        )]  # fmt: skip
+    outcome.link = pair.link = replace(link, state=state_of(link, halted=bool(open_conflicts)))
+    outcome.healed = [pair.link.left.ref, pair.link.right.ref]
+    return outcome
+
+
+def _over(job: Job, link: Link, still: set[str]) -> list[str]:
+    return [c.field for c in job.ledger.conflicts(job.name, link=link.id, state="open") if c.field not in still]
+
+
+def _fields(rules: Rules, plan: PairPlan, side: Side) -> dict[str, Value]:
+    """Field name -> value, for every row that writes this side."""
+    fields: dict[str, Value] = {}
+    for row in rules.rows:
+        decision, schema = plan.decisions.get(row.key), row.fields[side]
+        if decision is not None and schema is not None and side in decision.writes:
+            fields[schema.name] = decision.writes[side]
+    return fields
+
+
+async def _write(job: Job, rules: Rules, side: Side, plan: PairPlan, fields: dict[str, Value]) -> Written:
+    """One update of one side; values refused by name are left out, reactions restored once."""
+    end, entity = job.ends[side], plan.entity(side)
+    refused: dict[str, str] = {}
+    seen = end.clock()
+    try:
+        after = await end.writer.update(entity, fields, expected=entity.version)
+    except Rejected as error:
+        refused = {name: why for name, why in error.fields.items() if name in fields}
+        rest = {name: value for name, value in fields.items() if name not in refused}
+        if not refused:
+            raise
+        after = await end.writer.update(entity, rest, expected=entity.version) if rest else entity
+    rows = {row.config.name(side): row.key for row in rules.rows if row.key in plan.decisions}
+    result = Written(entity, after, seen, {rows[name] or "": why for name, why in refused.items()})
+    await _restore(end, rules, plan, result, set(fields))
+    return result
+
+
+async def _restore(end: End, rules: Rules, plan: PairPlan, result: Written, sent: set[str]) -> None:
+    """Fields that moved with our write although nobody sent them: a reaction of the system, not a person's edit.
+
+    Only where it is certain that no person came between: the write was conditional, or the history says it was us.
+    """
+    stirred = {
+        schema.name: row
+        for row in rules.rows
+        if (schema := row.fields[end.side]) is not None
+        and row.key in plan.decisions
+        and schema.name not in sent
+        and schema.on_update
+        and not same(result.before.fields.get(schema.name), result.after.fields.get(schema.name))
+    }
+    if not stirred or not await _ours(end, result, set(stirred)):
+        return
+    wanted = {name: result.before.fields.get(name) for name in stirred}
+    again = await end.writer.update(result.after, wanted, expected=result.after.version)
+    result.after = again
+    for name, row in stirred.items():
+        result.bounced.add(row.key)
+        if not same(again.fields.get(name), wanted[name]):
+            result.oscillating[row.key] = (wanted[name], again.fields.get(name))
+
+
+async def _ours(end: End, result: Written, names: set[str]) -> bool:
+    if end.limits.conditional_writes:
+        return True
+    if not isinstance(end.connector, HasHistory):
+        return False
+    us = (await end.info()).user
+    since = result.seen - (end.limits.timestamp_resolution or result.seen - result.seen)
+    edits = [edit for edit in await end.connector.history(result.after, since) if edit.field in names]
+    return us is not None and bool(edits) and all(edit.by == us for edit in edits)
+
+
+def _agreed(job: Job, row: Row, plan: PairPlan, before: RowState | None, written: Mapping[Side, Written]) -> RowState:
+    """The state of one row after the writes."""
+    decision = plan.decisions[row.key]
+    after = decision.after
+    for side, sent in decision.writes.items():
+        if side not in written:
+            continue
+        got = row.value(side, written[side].after.fields)
+        source = row.value(side.other, plan.entity(side.other).fields)
+        why = written[side].refused.get(row.key)
+        if why is None and same(got, sent):
+            after = after.with_base(side, got)
+            continue
+        held = Held(side, source, "rejected", why, row.fingerprint) if why else ignored(row, side, source, sent, got)
+        if before is None or not before.known:
+            before = RowState(origin=side.other)
+        after = replace(before.with_base(side, got), held=held, fingerprint=row.fingerprint)
+    for side, result in written.items():
+        if row.key in result.bounced:
+            after = replace(after, bounces=after.bounces + 1)
+    return after
+
+
+def _oscillations(rules: Rules, plan: PairPlan, written: Mapping[Side, Written]) -> dict[str, Decision]:
+    """Rows that their system moved again right after they were restored."""
+    keys = {key for result in written.values() for key in result.oscillating}
+    return {key: replace(plan.decisions[key], reason="oscillating", whole=True) for key in keys}
+
+
+def _told(job: Job, rules: Rules, plan: PairPlan, side: Side, result: Written) -> list[AuditEntry]:
+    """One audit line for each field written."""
+    label = job.label(side, result.after.ref)
+    lines: list[AuditEntry] = []
+    for row in rules.rows:
+        decision, schema = plan.decisions.get(row.key), row.fields[side]
+        if decision is None or schema is None or side not in decision.writes:
+            continue
+        before, after = result.before.fields.get(schema.name), result.after.fields.get(schema.name)
+        why = result.refused.get(row.key)
+        lines.append(job.audit(
+            "refused" if why else "update", entity=label, field=schema.name, before=encode(before),
+            after=encode(after), reason=why or decision.reason,
+        ))  # fmt: skip
+    return lines
+
+
+def _touched(link: Link, side: Side, entity: Entity) -> bool:
+    """Whether somebody else than us has written to this side, as far as its versions tell."""
+    end = link.end(side)
+    return end.touched or (bool(end.version) and end.version != entity.version)
+
+
+def touched_end(end: End, pair: Pair, link: Link, side: Side) -> Link:
+    """The link with this side's version as just read; unchanged where the side was not read."""
+    entity = pair.entity(side)
+    if entity is None:
+        return link
+    touched = _touched(link, side, entity)
+    return _end(link, side, end.link_end(entity, seen=pair.seen[side], touched=touched))
+
+
+def _end(link: Link, side: Side, end: LinkEnd) -> Link:
+    return replace(link, left=end) if side is Side.LEFT else replace(link, right=end)
+
+
+def agrees(rules: Rules, pair: Pair) -> bool:
+    """Whether both sides still hold what was last agreed."""
+    return not any((entity := pair.entity(side)) is None or moved(rules, side, entity, pair.link.rows) for side in Side)

@@ -1,0 +1,216 @@
+"""Recovery: what an interrupted refresh left open (SPEC D4, D10; DESIGN.md, "One refresh").
+
+Rule of this file: an open intent may have happened. It is looked for by its marker, or by what it sent; only when the
+call can no longer be under way may *absent* be concluded. k intents and m candidates with k != m: halt, never guess.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from connectors.contract import FindsMarkers, Query
+from connectors.entity import Entity, EntityRef, Value, decode, same
+from flows.comments import recover_comment
+from flows.fetch import read
+from flows.job import End, Job
+from flows.outcomes import Outcome, Recorder, failure
+from ledger.model import Intent, Link
+from mappings.config import Side
+from mappings.merge import RowState
+from mappings.plan import Rules, ignored
+
+SLACK = timedelta(seconds=5)
+"""How far a system's clock may be behind what we know of it."""
+
+
+async def recover(job: Job, intents: Sequence[Intent]) -> list[Intent]:
+    """Settle what can be settled; answers the intents that must still wait. The entities concerned are looked at again.
+
+    `job.again` receives what has to be read and merged afterwards, whatever the cursors say.
+    """
+    mine = [i for i in intents if (i.target, i.row) == (job.target.name, job.row.key)]
+    recorder = Recorder(job)
+    waiting = await _creates(job, [i for i in mine if i.kind == "create"], recorder)
+    waiting += await _comments(job, [i for i in mine if i.kind == "comment"], recorder)
+    recorder.flush()
+    return waiting
+
+
+def pause(waiting: Sequence[Intent]) -> float:
+    """Seconds until the first of these can no longer be under way."""
+    now = datetime.now(UTC)
+    return max(0.0, min((intent.expires - now).total_seconds() for intent in waiting))
+
+
+# -- creates ------------------------------------------------------------------------------------------------------
+
+
+async def _creates(job: Job, intents: Sequence[Intent], recorder: Recorder) -> list[Intent]:
+    waiting: list[Intent] = []
+    for side in Side:
+        of_side = [intent for intent in intents if intent.side is side]
+        if not of_side:
+            continue
+        found, unclear = await _find(job, job.ends[side], of_side)
+        for intent in of_side:
+            assert intent.source is not None
+            twin = found.get(intent.id)
+            if twin is not None:
+                await _adopt(job, intent, twin, recorder)
+            elif intent.id in unclear:
+                _halt(job, intent, unclear[intent.id], recorder)
+                continue
+            elif datetime.now(UTC) < intent.expires:
+                waiting.append(intent)
+                continue
+            else:
+                told = job.audit("recovered", entity=job.label(side.other, intent.source), reason="nothing was created")
+                recorder.add(Outcome(intents=[intent], audit=[told]))
+            job.again.append((side.other, intent.source))
+    return waiting
+
+
+async def _find(job: Job, end: End, intents: Sequence[Intent]) -> tuple[dict[int, Entity], dict[int, int]]:
+    """Intent id -> the entity it created; and intent id -> number of candidates, where they cannot be told apart."""
+    found: dict[int, Entity] = {}
+    if isinstance(end.connector, FindsMarkers):
+        for intent in intents:
+            ref = await end.connector.find(end.scope, end.type, intent.marker)
+            twin = (await read(end, [ref])).get(ref) if ref is not None else None
+            if isinstance(twin, Entity):
+                found[intent.id] = twin
+        return found, {}
+    candidates = await _candidates(job, end, min(intent.at for intent in intents))
+    groups: dict[str, list[Intent]] = defaultdict(list)
+    for intent in intents:
+        groups[repr(sorted(intent.payload["fields"].items(), key=str))].append(intent)
+    unclear: dict[int, int] = {}
+    for alike in groups.values():
+        sent = {name: decode(value) for name, value in alike[0].payload["fields"].items()}
+        twins = [c for c in candidates if _holds(c, sent, alike[0])]
+        if len(twins) == len(alike):
+            found |= {intent.id: twin for intent, twin in zip(alike, twins, strict=True)}
+        elif twins:
+            unclear |= {intent.id: len(twins) for intent in alike}
+    return found, unclear
+
+
+async def _candidates(job: Job, end: End, since: datetime) -> list[Entity]:
+    """Entities made since by our account that nobody has linked, oldest first, from a consistent listing."""
+    info = await end.info()
+    after = since + timedelta(seconds=info.clock_offset) - SLACK - (end.limits.timestamp_resolution or timedelta(0))
+    fresh: list[Entity] = []
+    async for page in end.connector.changes(
+        Query(end.scope, end.type, after if end.limits.timestamp_resolution is not None else None)
+    ):
+        idents = [end.ident(entity.ref) for entity in page.entities]
+        linked = set(job.ledger.links_of(job.name, end.side, idents))
+        for link in job.ledger.linked_elsewhere(end.identity, idents, connector=job.name):
+            linked |= {e.ident for e in (link.left, link.right) if e.system == end.identity}
+        for entity in page.entities:
+            old = entity.created is not None and entity.created < after
+            others = info.user is not None and entity.created_by is not None and entity.created_by != info.user
+            if not (old or others or end.ident(entity.ref) in linked):
+                fresh.append(entity)
+    unique = {end.ident(entity.ref): entity for entity in fresh}
+    return sorted(unique.values(), key=lambda e: (e.created or since, len(e.ref.id), e.ref.id))
+
+
+def _holds(candidate: Entity, sent: dict[str, Value], intent: Intent) -> bool:
+    """Whether the candidate holds what was sent; what a person edited meanwhile may differ, if not everything does."""
+    equal = [same(candidate.fields.get(name), value) for name, value in sent.items()]
+    return all(equal) if candidate.created is None or not equal else sum(equal) * 2 > len(equal)
+
+
+async def _adopt(job: Job, intent: Intent, twin: Entity, recorder: Recorder) -> None:
+    """The create did happen: link it, with the source's values as they were when it was sent."""
+    rules = await job.rules()
+    source_end, end = job.ends[intent.side.other], job.ends[intent.side]
+    assert intent.source is not None
+    source = (await read(source_end, [intent.source]))[intent.source]
+    job.report.counters.count("created", intent.side)
+    clock = end.clock()
+    twin_end = end.link_end(twin, seen=clock, touched=False, settled=False)
+    if isinstance(source, Entity):
+        own = source_end.link_end(source, seen=clock, touched=True, settled=False)
+    else:
+        own = replace(twin_end, system=source_end.identity, ident=source_end.ident(intent.source), ref=intent.source,
+                      url=None, key=None, touched=True)  # fmt: skip
+    ends = {intent.side: twin_end, intent.side.other: own}
+    states = _states(rules, intent, twin)
+    link = Link(
+        0, job.name, job.target.name, job.row.key, ends[Side.LEFT], ends[Side.RIGHT], states,
+        mapping=job.version, born=intent.side.other,
+    )  # fmt: skip
+    told = job.audit(
+        "recovered",
+        entity=job.label(intent.side, twin.ref),
+        reason=f"twin of {job.label(intent.side.other, intent.source)}",
+    )
+    recorder.add(Outcome(link, intents=[intent], audit=[told], healed=[intent.source]))
+
+
+def _states(rules: Rules, intent: Intent, twin: Entity) -> dict[str, RowState]:
+    """As `agreed_at_create`, from what the intent says was sent."""
+    to, states = intent.side, {}
+    for row in rules.rows:
+        if row.key not in intent.payload["source"]:
+            continue
+        value = decode(intent.payload["source"][row.key])
+        got = row.value(to, twin.fields)
+        if row.key in intent.payload["sent"]:
+            sent = decode(intent.payload["sent"][row.key])
+            # Anything else than what was sent is somebody's edit since: the base is what we sent.
+            states[row.key] = RowState(origin=to.other, fingerprint=row.fingerprint).with_base(
+                to.other, value).with_base(to, sent)  # fmt: skip
+        elif row.fields[to] is not None and row.writes(to, creating=True):
+            held = ignored(row, to, value, None, got) if value not in (None, ()) else None
+            states[row.key] = RowState(origin=to.other, held=held, fingerprint=row.fingerprint).with_base(
+                to.other, None if held else value).with_base(to, got)  # fmt: skip
+    return states
+
+
+def _halt(job: Job, intent: Intent, candidates: int, recorder: Recorder) -> None:
+    """Cannot be told apart: a person decides. The intent stays, so nothing is created a second time."""
+    assert intent.source is not None
+    side = intent.side.other
+    told = (
+        f"a create was interrupted, and {candidates} new entities look like its result. Nothing was created again. "
+        "Delete what is too much on the target, then retry"
+    )
+    entry = failure(job, side, intent.source, "create", told, url=None, before=job.failures.get((side, intent.source)))
+    recorder.add(Outcome(failure=replace(entry, next=None)))
+
+
+# -- comments -----------------------------------------------------------------------------------------------------
+
+
+async def _comments(job: Job, intents: Sequence[Intent], recorder: Recorder) -> list[Intent]:
+    waiting: list[Intent] = []
+    by_link: dict[int, list[Intent]] = defaultdict(list)
+    for intent in intents:
+        by_link[intent.link or 0].append(intent)
+    for id, of_link in by_link.items():
+        link = job.ledger.link(id)
+        if link is None:
+            recorder.add(Outcome(intents=of_link))
+            continue
+        known = job.ledger.comment_links([id])[id]
+        again: list[tuple[Side, EntityRef]] = [(side, link.end(side).ref) for side in Side]
+        for intent in of_link:
+            taken = {c.right if intent.side is Side.RIGHT else c.left for c in known}
+            found = await recover_comment(job.ends[intent.side], link, intent, taken)
+            if found is not None:
+                known.append(found)
+                job.report.counters.count("comments", intent.side)
+                recorder.add(Outcome(comments=[found], intents=[intent]))
+            elif datetime.now(UTC) < intent.expires:
+                waiting.append(intent)
+            else:
+                recorder.add(Outcome(intents=[intent]))
+        if not any(intent.link == id for intent in waiting):
+            job.again += again
+    return waiting

@@ -1,0 +1,147 @@
+"""What a process needs to refresh: the configuration, the ledger, and the connectors built from them.
+
+Rule of this file: one process has one runtime for a configuration and a ledger. Connectors are built when they are
+first needed, one pair for each integration connector, and keep their connections and caches between refreshes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from connectors import registry
+from connectors.contract import Closes, Connector, SystemConfig
+from connectors.errors import ConfigurationError
+from flows.secrets import read_secret
+from ledger.store import Ledger
+from mappings.check import check
+from mappings.config import Side
+from mappings.load import ConfigurationErrors, ConnectorEntry, Loaded, load, resolve_system
+
+CONFIG = "SYNCLINE_CONFIG"
+LEDGER = "SYNCLINE_LEDGER"
+
+
+def config_model(kind: str, folder: Path) -> type[SystemConfig]:
+    """The model of a kind's configuration, for `load`. Raises ConfigurationError for an unknown kind."""
+    return registry.config_class(kind, folder=folder)
+
+
+def load_configuration(path: Path) -> Loaded:
+    """The configuration with everything that is wrong with it; raises nothing."""
+    return load(path, system_model=config_model)
+
+
+def default_ledger(config: Path) -> str:
+    """`sqlite:///<config folder>/.syncline/ledger.db` (INTERFACE.md)."""
+    folder = config if config.is_dir() else config.parent
+    return f"sqlite:///{folder.resolve() / '.syncline' / 'ledger.db'}"
+
+
+@dataclass(frozen=True, slots=True)
+class SystemEnd:
+    """A system as one integration connector uses it."""
+
+    name: str
+    config: SystemConfig
+    connector: Connector
+
+
+@dataclass(slots=True)
+class Runtime:
+    """Configuration, ledger and connectors of one process. Use as an async context manager."""
+
+    config: Path
+    configuration: Loaded
+    ledger: Ledger
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the process is to end: refreshes finish their current entities and stop."""
+    _ends: dict[tuple[str, Side], SystemEnd] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, config: Path, ledger_url: str | None = None) -> Runtime:
+        """Read the configuration and open the ledger. What is wrong with the configuration is in its findings."""
+        ledger = Ledger.open(ledger_url or os.environ.get(LEDGER) or default_ledger(config))
+        return cls(config, load_configuration(config), ledger)
+
+    async def __aenter__(self) -> Runtime:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._close_ends()
+        self.ledger.close()
+
+    async def reload(self) -> Loaded:
+        """Read the configuration again. With errors, the last good one stays in force; the answer tells them."""
+        loaded = load_configuration(self.config)
+        if loaded.ok:
+            self.configuration = loaded
+            await self._close_ends()
+        return loaded
+
+    def entry(self, name: str) -> ConnectorEntry:
+        """The integration connector of this name, ready to run. Raises ConfigurationError with all that is wrong."""
+        errors = [f for f in check(self.configuration, name) if f.severity == "error"]
+        if errors:
+            told = "\n".join(f"{f.file}:{f.line}: {f.path}: {f.problem}. {f.remedy}" for f in errors)
+            raise ConfigurationError(f"The configuration has errors:\n{told}", remedy="Mend them; `syncline check`.")
+        if name not in self.configuration.connectors:
+            known = ", ".join(sorted(self.configuration.connectors)) or "none"
+            raise ConfigurationError(f"There is no integration connector {name!r}", remedy=f"Known: {known}.")
+        return self.configuration.connectors[name]
+
+    def end(self, entry: ConnectorEntry, side: Side) -> SystemEnd:
+        """The system on one side of an integration connector. Raises ConfigurationError with all that is wrong."""
+        key = (entry.name, side)
+        if key not in self._ends:
+            name = entry.config.system(side)
+            system = self.configuration.systems[name]
+            try:
+                config = resolve_system(system, read_secret)
+            except ConfigurationErrors as errors:
+                told = "; ".join(f"{f.path}: {f.problem}. {f.remedy}" for f in errors.findings)
+                raise ConfigurationError(f"System {name}: {told}", system=name) from None
+            self._ends[key] = SystemEnd(name, config, registry.build(config, folder=system.folder))
+        return self._ends[key]
+
+    async def _close_ends(self) -> None:
+        ends, self._ends = list(self._ends.values()), {}
+        for end in ends:
+            if isinstance(end.connector, Closes):
+                await end.connector.close()
+
+
+_shared: dict[tuple[str, str | None], Runtime] = {}
+_lock = threading.Lock()
+
+
+def shared(config: Path | None = None, ledger_url: str | None = None) -> Runtime:
+    """The runtime of this process; opened at first use, from SYNCLINE_CONFIG and SYNCLINE_LEDGER by default."""
+    path = Path(config or os.environ.get(CONFIG) or ".").resolve()
+    url = ledger_url or os.environ.get(LEDGER)
+    with _lock:
+        key = (str(path), url)
+        if key not in _shared:
+            _shared[key] = Runtime.open(path, url)
+        return _shared[key]
+
+
+async def close_shared() -> None:
+    """Close every shared runtime; the process ends, or a test does."""
+    with _lock:
+        runtimes, keys = list(_shared.values()), list(_shared)
+        for key in keys:
+            del _shared[key]
+    for runtime in runtimes:
+        await runtime.close()
+
+
+def environment(config: Path, ledger_url: str | None) -> Mapping[str, str]:
+    """What a child process needs to open the same runtime."""
+    return {CONFIG: str(config.resolve()), **({LEDGER: ledger_url} if ledger_url else {})}

@@ -1,0 +1,377 @@
+"""write: carries out the actions. Intent, call, verify, one transaction; a failed entity never stops its neighbours.
+
+Rule of this file: what may have reached a system is never forgotten. Before a create is called its intent is on disk;
+an answer that was lost leaves the intent open, and recovery (recover.py) finds out before anything is created again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from connectors.entity import Entity, EntityRef, Gone, encode
+from connectors.errors import Changed, ConnectorError, EntityError, Rejected, Unavailable
+from flows.actions import (
+    Action,
+    AdoptAction,
+    CreateAction,
+    DeleteAction,
+    FailAction,
+    Pair,
+    TouchAction,
+    UpdateAction,
+)
+from flows.comments import Talk, write_comments
+from flows.fetch import read
+from flows.halts import halt
+from flows.job import Job
+from flows.outcomes import Outcome, Recorder, failure, state_of
+from flows.pairs import GONE, carry_out, touched_end
+from ledger.model import AuditEntry, Cursor, Feed, Intent, Link, LinkState
+from mappings.config import Side
+from mappings.plan import Create, PairPlan, Rules, agreed_at_create, ignored, plan_pair
+from mappings.translate import Directory, Translated, typed
+
+AT_ONCE = 8
+"""Actions in flight on a system that keeps no budget of its own."""
+TRIES = 3
+"""How often a pair is merged again because somebody was faster."""
+
+
+class Stopping(Exception):
+    """The daemon stops: what is under way was finished and recorded, the rest is left for the next refresh."""
+
+
+async def write_actions(
+    job: Job, actions: Sequence[Action], cursors: Sequence[tuple[Feed, Cursor]] = (), *, settled: bool = False
+) -> None:
+    """Carry out the actions, then their comments; the cursors move when every outcome is recorded.
+
+    `settled`: a steward decided, so conflicts close as resolved. Raises the first error that concerns the whole
+    system, after everything that was under way is recorded.
+    """
+    writing = Writing(job, await job.rules(), settled)
+    writing.intend(actions)
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(action: Action) -> None:
+        async with gate:
+            if not job.stopping() and writing.broken is None:
+                await writing.guarded(action)
+
+    await asyncio.gather(*(one(action) for action in actions))
+    writing.recorder.flush()
+    if writing.broken is None and not job.stopping():
+        await write_comments(job, writing.rules, writing.recorder, writing.talks)
+    if writing.broken is not None:
+        raise writing.broken
+    if job.stopping():
+        raise Stopping
+    writing.recorder.flush(cursors)
+
+
+class Writing:
+    """One write stage."""
+
+    def __init__(self, job: Job, rules: Rules, settled: bool) -> None:
+        self.job, self.rules, self.settled = job, rules, settled
+        self.recorder = Recorder(job)
+        self.talks: list[Talk] = []
+        self.broken: ConnectorError | None = None
+        self.intents: dict[int, Intent] = {}
+
+    # -- intents ---------------------------------------------------------------------------------------------
+
+    def intend(self, actions: Sequence[Action]) -> None:
+        """One durable commit holds the intents of all creates of the batch, before any of them is called."""
+        creates = [a for a in actions if isinstance(a, CreateAction)]
+        if not creates or self.job.lease is None:
+            return
+        now = datetime.now(UTC)
+        intents = [self._intent(action, now) for action in creates]
+        with self.job.ledger.begin(self.job.lease, durable=True) as tx:
+            saved = tx.save_intents(intents)
+        self.intents = {id(action): intent for action, intent in zip(creates, saved, strict=True)}
+
+    def _intent(self, action: CreateAction, now: datetime) -> Intent:
+        end = self.job.ends[action.to]
+        rows = {row.key: encode(row.value(action.to.other, action.source.fields)) for row in self.rules.rows}
+        payload = {
+            "fields": {name: encode(value) for name, value in action.create.fields.items()},
+            "sent": {key: encode(value) for key, value in action.create.sent.items()},
+            "source": rows,
+        }
+        job = self.job
+        marker = f"syncline-{uuid.uuid4().hex}"
+        return Intent(
+            0, job.name, job.target.name, job.row.key, "create", action.to, action.source.ref, None, marker, payload,
+            now, now + end.call_time,
+        )  # fmt: skip
+
+    # -- one action ------------------------------------------------------------------------------------------
+
+    async def guarded(self, action: Action) -> None:
+        """Carry out one action; whatever goes wrong concerns this entity alone, or the system as a whole."""
+        try:
+            self.recorder.add(await self._do(action))
+        except EntityError as error:
+            self._fail(action, error, certain=not isinstance(action, CreateAction) or _refused(error))
+        except ConnectorError as error:
+            self._broke(action, error)
+        except Exception as error:  # a connector's own bug: this entity waits, its neighbours go on
+            self._fail(action, error, certain=False)
+
+    async def _do(self, action: Action) -> Outcome:
+        match action:
+            case CreateAction():
+                return await self._create(action)
+            case AdoptAction():
+                return await self._adopt(action)
+            case UpdateAction():
+                return await self._update(action.pair, action.plan)
+            case TouchAction():
+                return self._touch(action.pair)
+            case DeleteAction():
+                return await self._delete(action)
+            case FailAction():
+                return self._failed(action.side, action.ref, action.action, action.error, action.url)
+        raise TypeError(type(action).__name__)
+
+    def _broke(self, action: Action, error: ConnectorError) -> None:
+        """The system itself is in trouble. A create that certainly did not happen leaves no intent behind."""
+        self.broken = self.broken or error
+        intent = self.intents.get(id(action))
+        if intent is not None and (not isinstance(error, Unavailable) or not error.sent):
+            self.recorder.add(Outcome(intents=[intent]))
+
+    def _fail(self, action: Action, error: Exception, *, certain: bool) -> None:
+        side, entity = _subject(action)
+        intent = self.intents.get(id(action))
+        told = error if isinstance(error, ConnectorError) else f"{type(error).__name__}: {error}"
+        outcome = self._failed(side, entity.ref, _word(action), told, entity.url)
+        if intent is not None and certain:
+            outcome.intents = [intent]
+        if isinstance(action, UpdateAction):
+            outcome.link = replace(action.pair.link, state=LinkState.FAILED)
+        self.recorder.add(outcome)
+
+    def _failed(self, side: Side, ref: EntityRef, action: str, error: Exception | str, url: str | None) -> Outcome:
+        before = self.job.failures.get((side, ref))
+        entry = failure(self.job, side, ref, action, error, url=url, before=before)
+        told = self.job.audit("failed", entity=self.job.label(side, entry.entity), reason=entry.error)
+        return Outcome(failure=entry, audit=[told])
+
+    # -- create ----------------------------------------------------------------------------------------------
+
+    async def _create(self, action: CreateAction) -> Outcome:
+        job, to = self.job, action.to
+        end, intent = job.ends[to], self.intents.get(id(action))
+        seen = end.clock()
+        create, twin = await self._called(action.create, end.scope, end.type, intent.marker if intent else None)
+        states = agreed_at_create(self.rules, create, twin)
+        source_end = job.ends[to.other].link_end(
+            action.source, seen=action.seen, touched=True, settled=not action.comments
+        )
+        ends = {to: end.link_end(twin, seen=seen, touched=False), to.other: source_end}
+        link = Link(
+            0, job.name, job.target.name, job.row.key, ends[Side.LEFT], ends[Side.RIGHT], states,
+            mapping=job.version, born=to.other, checked=datetime.now(UTC),
+        )  # fmt: skip
+        job.report.counters.count("created", to)
+        told = job.audit(
+            "create",
+            entity=job.label(to, twin.ref),
+            after={n: encode(v) for n, v in create.fields.items()},
+            reason=f"twin of {job.label(to.other, action.source.ref)}",
+        )
+        pair = Pair(link)
+        pair.put(to, twin, seen)
+        pair.put(to.other, action.source, action.seen)
+        outcome = await self._back(pair, [told])
+        outcome.intents = [intent] if intent else []
+        outcome.healed = [action.source.ref]
+        if action.comments:
+            self.talks.append(Talk(outcome, pair, {to.other: action.comments}, fresh=True))
+        return outcome
+
+    async def _called(self, create: Create, scope: str, entity_type: str, marker: str | None) -> tuple[Create, Entity]:
+        """Create; values that are refused by name are held, and the rest is created without them."""
+        writer = self.job.ends[create.to].writer
+        try:
+            return create, await writer.create(scope, entity_type, create.fields, marker=marker)
+        except Rejected as error:
+            refused = {
+                n for n in error.fields if n in create.fields and not self.rules.schemas[create.to].fields[n].required
+            }
+            if not refused:
+                raise
+            rows = {row.key: row for row in self.rules.rows if row.config.name(create.to) in refused}
+            held = {
+                key: replace(
+                    ignored(row, create.to, row.value(create.to.other, create.source.fields), None, None),
+                    code="rejected",
+                    reason=error.fields[row.config.name(create.to) or ""],
+                )
+                for key, row in rows.items()
+            }
+            less = replace(
+                create,
+                fields={n: v for n, v in create.fields.items() if n not in refused},
+                sent={k: v for k, v in create.sent.items() if k not in rows},
+                held={**create.held, **held},
+            )
+            return less, await writer.create(scope, entity_type, less.fields, marker=marker)
+
+    async def _back(self, pair: Pair, audit: list[AuditEntry]) -> Outcome:
+        """After a create: rows that only flow back, and fields that the create moved elsewhere, are settled at once."""
+        left, right = pair.entity(Side.LEFT), pair.entity(Side.RIGHT)
+        assert left is not None
+        assert right is not None
+        plan = plan_pair(self.rules, left, right, pair.link.rows, self.job.users)
+        writes = any(decision.writes for decision in plan.decisions.values())
+        new = {key: d.after for key, d in plan.decisions.items() if key not in pair.link.rows and not d.writes}
+        if not writes or plan.halted:
+            pair.link = replace(pair.link, rows={**pair.link.rows, **new})
+            pair.link = replace(pair.link, state=state_of(pair.link, halted=False))
+            return Outcome(pair.link, audit=audit)
+        outcome = await carry_out(self.job, self.rules, pair, plan)
+        outcome.audit = [*audit, *outcome.audit]
+        return outcome
+
+    # -- pairs -----------------------------------------------------------------------------------------------
+
+    async def _adopt(self, action: AdoptAction) -> Outcome:
+        job = self.job
+        entities = {Side.LEFT: action.left, Side.RIGHT: action.right}
+        ends = {
+            side: job.ends[side].link_end(entity, seen=action.seen[side], touched=True, settled=False)
+            for side, entity in entities.items()
+        }
+        link = Link(0, job.name, job.target.name, job.row.key, ends[Side.LEFT], ends[Side.RIGHT], mapping=job.version)
+        pair = Pair(link, action.left, action.right, dict(action.comments), dict(action.seen))
+        job.report.counters.count("adopted")
+        outcome = await self._update(pair, action.plan)
+        told = job.audit(
+            "adopt",
+            entity=job.label(Side.LEFT, action.left.ref),
+            reason=action.reason,
+            after=job.label(Side.RIGHT, action.right.ref),
+        )
+        outcome.audit = [told, *outcome.audit]
+        outcome.healed = [action.left.ref, action.right.ref]
+        return outcome
+
+    async def _update(self, pair: Pair, plan: PairPlan) -> Outcome:
+        """Carry out the decisions; when somebody was faster, read again and merge again."""
+        for _ in range(TRIES):
+            if plan.fatal:
+                told = "; ".join(f"{key}: {decision.detail}" for key, decision in plan.fatal.items())
+                raise Rejected(f"the mapping says fail: {told}", ref=plan.left.ref)
+            if plan.halted:
+                return await halt(self.job, self.rules, pair, plan)
+            try:
+                outcome = await carry_out(self.job, self.rules, pair, plan, settled=self.settled)
+            except Changed:
+                if self.settled:
+                    raise
+                found = await self._again(pair)
+                if not found:
+                    return Outcome()
+                plan = plan_pair(self.rules, *found, pair.link.rows, self.job.users)
+                continue
+            # The pair as it stands now, so that its comments meet the versions that were just written.
+            if pair.comments and outcome.link is not None:
+                self.talks.append(Talk(outcome, pair, dict(pair.comments), fresh=not pair.link.id))
+            return outcome
+        raise Changed("it changed again and again while it was being merged", ref=plan.left.ref)
+
+    async def _again(self, pair: Pair) -> tuple[Entity, Entity] | None:
+        for side, end in self.job.ends.items():
+            clock = end.clock()
+            ref = pair.link.end(side).ref
+            pair.put(side, (await read(end, [ref]))[ref], clock)
+        left, right = pair.entity(Side.LEFT), pair.entity(Side.RIGHT)
+        return (left, right) if left is not None and right is not None else None
+
+    def _touch(self, pair: Pair) -> Outcome:
+        """Nothing differs: remember what was seen."""
+        link = pair.link
+        for side, end in self.job.ends.items():
+            link = touched_end(end, pair, link, side)
+        if pair.whole:
+            link = replace(link, checked=datetime.now(UTC), agrees=True)
+        pair.link = link
+        outcome = Outcome(link)
+        if pair.comments:
+            self.talks.append(Talk(outcome, pair, dict(pair.comments)))
+        return outcome
+
+    # -- deletes ---------------------------------------------------------------------------------------------
+
+    async def _delete(self, action: DeleteAction) -> Outcome:
+        job, pair, survivor = self.job, action.pair, action.gone.other
+        entity, label = pair.entity(survivor), job.label(action.gone, pair.link.end(action.gone).ref)
+        if entity is None:
+            told = job.audit("unlink", entity=label, reason="both sides are gone")
+            return Outcome(pair.link, gone=isinstance(pair.found(survivor), Gone), audit=[told])
+        writer = job.ends[survivor].writer
+        match action.policy:
+            case "delete":
+                await writer.delete(entity)
+            case "archive":
+                await writer.archive(entity)
+            case "mark":
+                await self._mark(survivor, entity)
+            case "recreate":
+                job.again.append((survivor, entity.ref))
+                return Outcome(pair.link, gone=True, audit=[job.audit("unlink", entity=label, reason="recreate")])
+        job.report.counters.count("deleted", survivor)
+        told = job.audit(
+            action.policy,
+            entity=job.label(survivor, entity.ref),
+            reason=f"{label} is gone",
+            before={name: encode(value) for name, value in entity.fields.items()},
+        )
+        if action.policy == "delete":
+            return Outcome(pair.link, gone=True, audit=[told])
+        # What stays must not look like a new entity: the link stays, and says that its other end is gone.
+        end = replace(pair.link.end(action.gone), version=GONE)
+        link = replace(pair.link, left=end) if action.gone is Side.LEFT else replace(pair.link, right=end)
+        return Outcome(link, audit=[told])
+
+    async def _mark(self, side: Side, entity: Entity) -> None:
+        given = (self.job.target.deletes or self.job.connector.deletes).mark.of(side) or {}
+        fields = {}
+        for name, raw in given.items():
+            value = typed(self.rules.schemas[side].fields[name], raw, Directory())
+            if isinstance(value, Translated):
+                fields[name] = value.value
+        await self.job.ends[side].writer.update(entity, fields, expected=entity.version)
+
+
+def _refused(error: EntityError) -> bool:
+    """Whether the system certainly created nothing."""
+    return isinstance(error, EntityError)
+
+
+def _subject(action: Action) -> tuple[Side, Entity]:
+    match action:
+        case CreateAction():
+            return action.to.other, action.source
+        case AdoptAction():
+            return Side.LEFT, action.left
+        case UpdateAction():
+            side = action.pair.link.born or Side.LEFT
+            return side, action.plan.entity(side)
+        case DeleteAction(pair=pair, gone=gone):
+            entity = pair.entity(gone.other)
+            assert entity is not None
+            return gone.other, entity
+    raise TypeError(type(action).__name__)
+
+
+def _word(action: Action) -> str:
+    return {CreateAction: "create", AdoptAction: "adopt", UpdateAction: "update", DeleteAction: "delete"}[type(action)]
