@@ -28,6 +28,7 @@ from connectors.contract import (
     WritesInBulk,
 )
 from connectors.entity import Attachment, Entity, EntityRef, Gone, Link, same
+from connectors.errors import Rejected
 
 
 class AbilityRules:
@@ -70,14 +71,12 @@ class AbilityRules:
     async def test_a_link_shows_and_goes_again(self, subject: Subject) -> None:
         linker = subject.able(HasLinks)
         one, two = await subject.make(), await subject.make()
-        for link_type in await linker.link_types():
-            link = await linker.add_link(one, link_type, two.ref)
-            assert (link.type, link.source, link.target) == (link_type, one.ref, two.ref)
-            there = await linker.links([one, two])
-            assert set(there) == {one.ref, two.ref}
-            assert _ends(link) in map(_ends, there[one.ref])
-            await linker.delete_link(await subject.now(one.ref), link)
-            assert _ends(link) not in map(_ends, (await linker.links([one]))[one.ref])
+        link = await link_between(linker, one, two)
+        there = await linker.links([one, two])
+        assert set(there) == {one.ref, two.ref}
+        assert _ends(link) in map(_ends, there[one.ref])
+        await linker.delete_link(await subject.now(one.ref), link)
+        assert _ends(link) not in map(_ends, (await linker.links([one]))[one.ref])
 
     async def test_an_attachment_arrives_byte_for_byte(self, subject: Subject) -> None:
         keeper = subject.able(HasAttachments)
@@ -152,6 +151,18 @@ class AbilityRules:
         closer = subject.able(Closes)
         await closer.close()
         await closer.close()
+
+
+async def link_between(linker: HasLinks, one: Entity, two: Entity) -> Link:
+    """Link the two by the first type that this system allows between them."""
+    for link_type in await linker.link_types():
+        try:
+            link = await linker.add_link(one, link_type, two.ref)
+        except Rejected:
+            continue  # a type for entities of other types
+        assert (link.type, link.source, link.target) == (link_type, one.ref, two.ref)
+        return link
+    pytest.skip("this system has no type of link between two entities of this type")
 
 
 def _ends(link: Link) -> tuple[str, EntityRef, EntityRef]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
 from connectors.conformance.subject import Subject, as_text, token
-from connectors.contract import Connector
+from connectors.contract import Closes, Connector
 from connectors.entity import Entity
 from connectors.errors import (
     AuthenticationError,
@@ -82,31 +83,31 @@ class FailureRules:
         field = await subject.text_field()
         made = await subject.make()
         text = as_text(field, f"Failing {token()}")
-        async with failing(subject, answer, writes_only=True) as transport:
+        async with failing(subject, answer, writes_only=True) as connector:
             with pytest.raises(ConnectorError) as failed:
-                await built_over(subject, transport).update(made, {field.name: text}, expected=made.version)
+                await connector.update(made, {field.name: text}, expected=made.version)
         self._assert_error(subject, failed.value, ON_UPDATE[answer], answer)
 
     @pytest.mark.parametrize("answer", ON_CHECK)
     async def test_each_answer_to_a_check_has_its_class_of_error(self, subject: Subject, answer: str) -> None:
-        async with failing(subject, answer, writes_only=False) as transport:
+        async with failing(subject, answer, writes_only=False) as connector:
             with pytest.raises(ConnectorError) as failed:
-                await built_over(subject, transport).check()
+                await connector.check()
         self._assert_error(subject, failed.value, ON_CHECK[answer], answer)
 
     @pytest.mark.parametrize("answer", ["401", "429", "500", "time-out", "garbage"])
     async def test_nothing_is_gone_because_the_system_failed(self, subject: Subject, answer: str) -> None:
         made = await subject.make()
-        async with failing(subject, answer, writes_only=False) as transport:
+        async with failing(subject, answer, writes_only=False) as connector:
             with pytest.raises((AuthenticationError, ConfigurationError, Unavailable)) as failed:
-                await built_over(subject, transport).read([made.ref])
+                await connector.read([made.ref])
         subject.assert_no_secret(failed.value)
 
     async def test_what_may_not_be_seen_is_forbidden_and_not_gone(self, subject: Subject) -> None:
         made = await subject.make()
-        async with failing(subject, "403", writes_only=False) as transport:
+        async with failing(subject, "403", writes_only=False) as connector:
             try:
-                answer = (await built_over(subject, transport).read([made.ref]))[made.ref]
+                answer = (await connector.read([made.ref]))[made.ref]
             except (AuthenticationError, ConfigurationError, Forbidden) as refused:
                 answer = Forbidden(str(refused))
         assert isinstance(answer, Forbidden)
@@ -117,8 +118,7 @@ class FailureRules:
         field = await subject.text_field()
         text = as_text(field, f"Once {token()}")
         sample = {**await subject.sample(), field.name: text}
-        async with LosingAnswers(subject.transport(), nth) as transport:
-            connector = built_over(subject, transport)
+        async with over(subject, LosingAnswers(subject, nth)) as connector:
             try:
                 await connector.create(subject.scope, subject.entity_type, sample, marker=f"syncline-{token()}")
             except Unavailable as lost:
@@ -169,12 +169,12 @@ class Tampering(httpx.AsyncBaseTransport):
 class LosingAnswers(httpx.AsyncBaseTransport):
     """The answer to the nth write gets lost on its way back."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, nth: int) -> None:
-        self.inner, self.nth = inner, nth
+    def __init__(self, subject: Subject, nth: int) -> None:
+        self.inner, self.reads, self.nth = subject.transport(), subject.reads, nth
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await self.inner.handle_async_request(request)
-        if not reads(request):
+        if not self.reads(request):
             self.nth -= 1
             if self.nth == 0:
                 await response.aread()
@@ -186,11 +186,23 @@ class LosingAnswers(httpx.AsyncBaseTransport):
         await self.inner.aclose()
 
 
-def failing(subject: Subject, answer: str, *, writes_only: bool) -> Tampering:
-    """A way to the system on which every request (or every write) gets this answer."""
+@asynccontextmanager
+async def over(subject: Subject, transport: httpx.AsyncBaseTransport) -> AsyncIterator[Connector]:
+    """The connector under test over this transport; both are closed afterwards."""
+    connector = subject.over(transport) if subject.over else pytest.skip("this connector speaks no HTTP")
+    try:
+        yield connector
+    finally:
+        if isinstance(connector, Closes):
+            await connector.close()
+        await transport.aclose()
+
+
+def failing(subject: Subject, answer: str, *, writes_only: bool) -> AbstractAsyncContextManager[Connector]:
+    """The connector where every request (or every write) gets this answer."""
 
     async def tamper(request: httpx.Request) -> httpx.Response | None:
-        if writes_only and reads(request):
+        if writes_only and subject.reads(request):
             return None
         chosen = _answers(_secret_of(subject))[answer]
         if isinstance(chosen, httpx.HTTPError):
@@ -198,15 +210,7 @@ def failing(subject: Subject, answer: str, *, writes_only: bool) -> Tampering:
             raise chosen
         return chosen
 
-    return Tampering(subject.transport(), tamper)
-
-
-def built_over(subject: Subject, transport: httpx.AsyncBaseTransport) -> Connector:
-    return subject.over(transport) if subject.over else pytest.skip("this connector speaks no HTTP")
-
-
-def reads(request: httpx.Request) -> bool:
-    return request.method in ("GET", "HEAD", "OPTIONS")
+    return over(subject, Tampering(subject.transport(), tamper))
 
 
 def _secret_of(subject: Subject) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from connectors.conformance.failures import Tampering, reads
+from connectors.conformance.abilities import link_between
+from connectors.conformance.failures import Tampering, over
 from connectors.conformance.subject import Subject, as_text, token
 from connectors.contract import HasLinks
 from connectors.errors import Changed
@@ -31,7 +32,7 @@ class LimitRules:
         linker = subject.able(HasLinks)
         one, two = await subject.make(), await subject.make()
         await subject.next_tick()
-        await linker.add_link(one, (await linker.link_types())[0], two.ref)
+        await link_between(linker, one, two)
         moved = [(await subject.now(end.ref)).modified != end.modified for end in (one, two)]
         assert all(moved) == subject.connector.limits.link_changes_visible, "limits.link_changes_visible"
 
@@ -49,26 +50,25 @@ class LimitRules:
 
         async def meddle(request: httpx.Request) -> httpx.Response | None:
             nonlocal edited
-            if not reads(request) and not edited:
+            if not subject.reads(request) and not edited:
                 edited = True
                 await subject.edit_elsewhere(made, {field.name: theirs})
             return None
 
-        async with Tampering(subject.transport(), meddle) as transport:
+        async with over(subject, Tampering(subject.transport(), meddle)) as connector:
             with pytest.raises(Changed):
-                await subject.over(transport).update(made, {field.name: ours}, expected=made.version)
+                await connector.update(made, {field.name: ours}, expected=made.version)
         assert (await subject.now(made.ref)).fields[field.name] == theirs
 
     async def test_a_create_costs_no_more_requests_than_limits_say(self, subject: Subject) -> None:
-        over = subject.over or pytest.skip("this connector speaks no HTTP")
         writes = 0
 
         async def count(request: httpx.Request) -> httpx.Response | None:
             nonlocal writes
-            writes += not reads(request)
+            writes += not subject.reads(request)
             return None
 
-        async with Tampering(subject.transport(), count) as transport:
+        async with over(subject, Tampering(subject.transport(), count)) as connector:
             sample = await subject.sample()
-            await over(transport).create(subject.scope, subject.entity_type, sample, marker=f"syncline-{token()}")
+            await connector.create(subject.scope, subject.entity_type, sample, marker=f"syncline-{token()}")
         assert writes <= subject.connector.limits.writes_per_create

@@ -26,6 +26,11 @@ def network() -> httpx.AsyncBaseTransport:
     return httpx.AsyncHTTPTransport(trust_env=False)
 
 
+def by_method(request: httpx.Request) -> bool:
+    """Whether a request only reads, as HTTP says it."""
+    return request.method in ("GET", "HEAD", "OPTIONS")
+
+
 @dataclass
 class Subject:
     """A connector under test.
@@ -39,6 +44,7 @@ class Subject:
     user          a user that can be looked up, and be the author of a comment
     over          builds the same connector over a given HTTP transport; None for who speaks no HTTP
     transport     makes the transport that really reaches the system (a double's, or the network's)
+    reads         tells requests that only read, for systems that search or log in by POST
     tick          lets the system's clock move by one tick; else the kit waits for `limits.timestamp_resolution`
     unknown_id    an id that has the right form and belongs to no entity
     secrets       what must never show, besides every SecretStr of `connector.config`
@@ -54,6 +60,7 @@ class Subject:
     user: UserRef | None = None
     over: Callable[[httpx.AsyncBaseTransport], Connector] | None = None
     transport: Callable[[], httpx.AsyncBaseTransport] = network
+    reads: Callable[[httpx.Request], bool] = by_method
     tick: Callable[[], Awaitable[None]] | None = None
     unknown_id: str | None = None
     secrets: tuple[str, ...] = ()
