@@ -26,7 +26,7 @@ MAX_NODES = 500_000
 """More places than any configuration has: aliases of aliases could make them without end."""
 
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}")
-_CORE_TAGS = ("null", "bool", "int", "float", "str", "seq", "map", "timestamp", "merge")
+_CORE_TAGS = ("null", "bool", "int", "float", "str", "seq", "map", "timestamp", "merge", "value")
 
 Refine = Callable[[type[BaseModel], dict[str, str], Where], type[BaseModel]]
 """Asked for every mapping: may put a more exact model for its texts (a system's kind) in the place of the general."""
@@ -155,7 +155,10 @@ class _Builder:
             else:
                 yield key, key.value, value
         for source in merged:
-            for key_node, key, value in self._pairs(source, where) if id(source) not in self._open else ():
+            if id(source) in self._open:
+                self._complain(where, "an alias contains itself", source)
+                continue
+            for key_node, key, value in self._pairs(source, where):
                 if key not in own:
                     own.add(key)
                     yield key_node, key, value

@@ -109,7 +109,7 @@ class _Reader:
     def read(self, annotation: Any, data: Any, where: Where) -> Any:
         if isinstance(data, dict):
             return self._mapping(annotation, data, where)
-        if isinstance(data, list):
+        if isinstance(data, list) and not is_secret(annotation):
             item = inside(annotation)[1]
             return [self.read(item, member, (*where, i)) for i, member in enumerate(data)]
         return self._scalar(annotation, data, where)
