@@ -13,7 +13,8 @@ START = datetime(2026, 11, 21, 8, tzinfo=UTC)
 
 # Seconds between neighbours: many share one.
 GAPS = st.lists(st.sampled_from([0, 0, 0, 0, 1, 2]), max_size=40)
-EDITS = st.lists(st.lists(st.integers(0, 39), max_size=3), max_size=30)
+# Which entities are edited after each page: places in that page, from its end.
+EDITS = st.lists(st.lists(st.integers(0, 8), max_size=4), max_size=30)
 
 
 class Tracker:
@@ -50,14 +51,15 @@ def test_every_entity_arrives_as_it_is_in_the_end(
     tracker = Tracker(gaps, fine=fine)
     since = None if back is None else second(START + timedelta(seconds=back))
     pages: ByModified[int] = ByModified(since, size)
+    edits = list(edits)
     arrived: dict[int, datetime] = {}
     turns = 0
     while not pages.done:
         listed = tracker.listed(pages.since, pages.offset, size)
         at = {row: seen.key for seen, row in listed}
         arrived |= {row: at[row][1] for row in pages.fresh(listed)}  # type: ignore[index]
-        for number in edits.pop(0) if edits else ():
-            tracker.edit(number)
+        for place in edits.pop(0) if edits else ():
+            tracker.edit(listed[-1 - place % len(listed)][1] if listed else place)
         turns += 1
         assert turns < 500, "it must come to an end"
     last = tracker.listed(since, 0, 1000)
