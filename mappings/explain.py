@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mappings.document import Document
-from mappings.findings import Where, nearest
+from mappings.findings import Where, nearest, path_text
 from mappings.shape import keys
 
 _TYPES = {
@@ -78,9 +78,7 @@ def _explain_place(document: Document, where: Where, found: list[ErrorDetails]) 
     words = [word for details in found for word in _words(details)]
     match first["type"]:
         case "extra_forbidden":
-            model = document.models.get(where[:-1])
-            allowed = keys(model) if model else ()
-            document.add(where, "unknown_key", f"unknown key {str(where[-1])!r}", nearest(str(where[-1]), allowed))
+            document.add(where, "unknown_key", f"unknown key {str(where[-1])!r}", _where_it_belongs(document, where))
         case "missing":
             model = document.models.get(where[:-1])
             field = keys(model).get(str(where[-1])) if model else None
@@ -95,6 +93,17 @@ def _explain_place(document: Document, where: Where, found: list[ErrorDetails]) 
         case _:
             problem = first["msg"].removeprefix("Value error, ")
             document.add(where, "bad_value", problem)
+
+
+def _where_it_belongs(document: Document, where: Where) -> str:
+    """The nearest allowed key here; for a key that a part above takes, that part."""
+    key = str(where[-1])
+    for end in range(len(where) - 2, -1, -1):
+        above = document.models.get(where[:end])
+        if above is not None and key in keys(above):
+            return f"It belongs further up, to {path_text(where[:end]) or 'the top of the file'}."
+    model = document.models.get(where[:-1])
+    return nearest(key, keys(model) if model else ())
 
 
 def _explain_word(

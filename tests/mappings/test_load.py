@@ -198,6 +198,12 @@ def test_of_two_ways_to_write_a_key_the_one_that_was_meant_is_explained(tmp_path
     ]
 
 
+def test_a_key_that_belongs_further_up_is_sent_there(tmp_path: Path) -> None:
+    finding = the_finding(loaded(tmp_path, GROUP + "        criteria: {left: {if: {a: b}, keep: once_in}}\n"))
+    assert finding.path == "connectors[0].entities[0].criteria.left.keep"
+    assert finding.remedy == "It belongs further up, to connectors[0].entities[0].criteria."
+
+
 def test_a_key_written_in_two_spellings_is_a_duplicate(tmp_path: Path) -> None:
     finding = the_finding(loaded(tmp_path, GROUP + "    refresh_interval: 5\n    refreshTimeInterval: 6\n"))
     assert (finding.code, finding.line) == ("duplicate_key", 15)
