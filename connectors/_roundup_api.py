@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import xmlrpc.client
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,7 +20,7 @@ import httpx
 from connectors._roundup_schema import Property, TrackerSchema
 from connectors._roundup_values import stamp
 from connectors.contract import Basic, SystemConfig
-from connectors.errors import ConfigurationError, Rejected, Unavailable
+from connectors.errors import Changed, ConfigurationError, NotFound, Rejected, Unavailable
 from connectors.rest import Http
 
 CHUNK = 200
@@ -29,7 +29,9 @@ CHUNK = 200
 _REFUSALS = frozenset({400, 405, 409})
 """Roundup's statuses for values it does not take: of the wrong form, by a detector's veto, not existing."""
 
-_NAMES_FIELD = re.compile(r"""property ['"]?(\w+)|must provide the '?(\w+)|^'?(\w+) has no node""", re.IGNORECASE)
+_NAMES_FIELD = re.compile(r"""property ['"]?(\w+)|must provide the '?(\w+)""", re.IGNORECASE)
+_NAMES_CLASS = re.compile(r"(\w+) has no node (\w+)")
+_RETIRED = "Requested item is retired"
 _CRASHED = "An error occurred. Please check the server log"
 
 Row = dict[str, Any]
@@ -67,7 +69,7 @@ class Api:
         """The rows of a class that meet `params`, retired ones left out."""
         response = await self.http.request("GET", class_name, params={"@pretty": "false", **params})
         answered = _date(response)
-        asked = answered and answered - response.elapsed - timedelta(seconds=1)
+        asked = answered and (answered - response.elapsed - timedelta(seconds=1)).replace(microsecond=0)
         return Listing(self._data(response)["collection"], asked, answered)
 
     async def by_id(self, class_name: str, ids: Sequence[str], fields: Sequence[str], verbose: int) -> dict[str, Row]:
@@ -88,7 +90,7 @@ class Api:
         """Create a node; answers its id. Raises Rejected."""
         headers = await self._write_headers()
         response = await self.http.request("POST", class_name, json=values, headers=headers, expect=_REFUSALS)
-        return str(self._accepted(response)["id"])
+        return str(self._accepted(response, values)["id"])
 
     async def upload(self, name: str, content_type: str, content: IO[bytes]) -> str:
         """Create a `file`; answers its id."""
@@ -100,27 +102,28 @@ class Api:
             headers=await self._write_headers(),
             expect=_REFUSALS,
         )
-        return str(self._accepted(response)["id"])
+        return str(self._accepted(response, {})["id"])
 
     async def put(self, class_name: str, id: str, values: Mapping[str, Any], etag: str) -> None:
         """Set properties of a node. Raises Changed when the tag is no longer its own, Rejected."""
         headers = {**await self._write_headers(), "If-Match": etag}
         path = f"{class_name}/{id}"
-        self._accepted(await self.http.request("PUT", path, json=values, headers=headers, expect=_REFUSALS))
+        self._accepted(await self.http.request("PUT", path, json=values, headers=headers, expect=_REFUSALS), values)
 
     async def retire(self, class_name: str, id: str, etag: str) -> None:
         headers = {**await self._write_headers(), "If-Match": etag}
         await self.http.request("DELETE", f"{class_name}/{id}", headers=headers)
 
-    def download(self, file_id: str) -> AsyncIterable[bytes]:
+    def download(self, file_id: str) -> AsyncIterator[bytes]:
         """The content of a file, in chunks."""
         return self.http.download(f"file/{file_id}/binary_content", headers={"Accept": "*/*"})
 
     async def size(self, file_id: str) -> int:
-        """Bytes of a file's content: only the web page's headers tell them."""
-        headers = {"Accept-Encoding": "identity"}
-        response = await self.http.request("HEAD", f"{self._root}/file{file_id}/", headers=headers)
-        return int(response.headers.get("content-length", 0))
+        """Bytes of a file's content. No list tells it; the answer to a wish for its first byte does."""
+        headers = {"Accept-Encoding": "identity", "Range": "bytes=0-0"}
+        response = await self.http.request("GET", f"{self._root}/file{file_id}/", headers=headers, expect={416})
+        total = response.headers.get("content-range", "").rpartition("/")[2]
+        return int(total) if total.isdecimal() else 0 if response.status_code == 416 else len(response.content)
 
     async def web(self) -> str:
         """The address that the tracker itself goes by: it measures Origin and Referer of a write against it."""
@@ -165,17 +168,30 @@ class Api:
             raise self._misconfigured(f"{self._root}/rest answers, but not like Roundup", "Check `url`.")
         return answer["data"]
 
-    def _accepted(self, response: httpx.Response) -> Any:
-        """The data of an accepted write. Raises Rejected, with the field that Roundup's words name."""
+    def _accepted(self, response: httpx.Response, values: Mapping[str, Any]) -> Any:
+        """The data of an accepted write. Raises by Roundup's words: Rejected names the field if they do."""
         if response.status_code not in _REFUSALS:
             return self._data(response)
-        error = self.http.json(response).get("error", {})
-        words = str(error.get("msg", ""))
+        system = self.http.config.identity()
+        answer = self.http.json(response)
+        if "error" not in answer:  # not Roundup's own: 409 then means what it means everywhere
+            kind = Changed if response.status_code == 409 else Rejected
+            raise kind(f"The write was refused with status {response.status_code}", system=system)
+        words = str(answer["error"].get("msg", ""))
         if _CRASHED in words:
-            raise Unavailable(f"Roundup failed: {words}", system=self.http.config.identity())
-        named = _NAMES_FIELD.search(words)
-        fields = {next(group for group in named.groups() if group): words} if named else {}
-        raise Rejected(f"Roundup refuses the values: {words}", fields=fields, system=self.http.config.identity())
+            raise Unavailable(f"Roundup failed: {words}", system=system)
+        if _RETIRED in words:
+            raise NotFound("It is retired, which is Roundup's way to delete", system=system)
+        fields = dict.fromkeys(self._at_fault(words, values), words)
+        raise Rejected(f"Roundup refuses the values: {words}", fields=fields, system=system)
+
+    @staticmethod
+    def _at_fault(words: str, values: Mapping[str, Any]) -> Iterator[str]:
+        """The fields that Roundup's words name: by name, or by an id that leads nowhere."""
+        if by_name := _NAMES_FIELD.search(words):
+            yield by_name[1] or by_name[2]
+        elif by_id := _NAMES_CLASS.search(words):
+            yield from (name for name, value in values.items() if value == by_id[2] or by_id[2] in _members(value))
 
     def _misconfigured(self, what: str, remedy: str) -> ConfigurationError:
         return ConfigurationError(what, remedy=remedy, system=self.http.config.identity())
@@ -193,6 +209,15 @@ def native_filter(native: str | None) -> dict[str, Any]:
     if ours:
         raise ConfigurationError(f"A native query cannot set {', '.join(ours)}", remedy="Syncline sets that itself.")
     return dict(params)
+
+
+def portions(rows: Sequence[Row], size: int) -> list[Sequence[Row]]:
+    """The rows in portions of at most `size`; none for no rows."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _members(value: Any) -> Sequence[str]:
+    return value if isinstance(value, list) else ()
 
 
 def _date(response: httpx.Response) -> datetime | None:

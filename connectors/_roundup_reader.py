@@ -85,9 +85,11 @@ class Reader:
 
     async def entities(self, ticket: str, rows: Sequence[Row]) -> tuple[Entity, ...]:
         """Rows as entities, in their order."""
+        if not rows:
+            return ()
         fields = await self.fields(ticket)
         descriptions, users = await gather(self._descriptions(rows), self.users_of(_user_ids(fields, rows)))
-        web = await self._api.web() if rows else ""
+        web = await self._api.web()
         return tuple(_entity(ticket, fields, row, descriptions.get(row["id"]), users, web) for row in rows)
 
     async def messages(self, ids: Iterable[str]) -> dict[str, Message]:

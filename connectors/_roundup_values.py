@@ -17,15 +17,29 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from connectors._roundup_schema import Property
-from connectors.entity import Choice, Comment, Ref, RichText, Scalar, UserRef, Value, normal_text
+from connectors.entity import (
+    Choice,
+    Comment,
+    Entity,
+    EntityRef,
+    Link,
+    Ref,
+    RichText,
+    Scalar,
+    UserRef,
+    Value,
+    members,
+    normal_text,
+)
 from connectors.schema import FieldType
 
-MESSAGE_FIELDS = ("content", "author", "creator", "creation", "date", "activity", "messageid")
+MESSAGE_FIELDS = ("content", "author", "creator", "creation", "date", "activity", "messageid", "inreplyto")
 WITH_CONTENT = 3
 """The verbosity from which on Roundup shows the content of a message; labels of links come from 2 on."""
 
 _DESCRIPTION_TAG = "<syncline.description."
 _COMMENT_TAG = "<syncline.comment."
+_EDIT_TAG = "<syncline.edit."
 _WRITTEN_TOGETHER = timedelta(seconds=60)
 
 Users = Mapping[str, UserRef]
@@ -43,6 +57,7 @@ class Message:
     date: datetime | None
     activity: datetime
     tag: str
+    replies_to: str
 
     @classmethod
     def parse(cls, row: Mapping[str, Any]) -> Message:
@@ -56,10 +71,11 @@ class Message:
             date=moment(row["date"]) if row.get("date") else None,
             activity=moment(row["activity"]) if row.get("activity") else creation,
             tag=row.get("messageid") or "",
+            replies_to=row.get("inreplyto") or "",
         )
 
     def comment(self, users: Users) -> Comment:
-        edited = self.activity if self.activity > self.creation else None
+        edited = self.activity if self.replies_to.startswith(_EDIT_TAG) else None
         author = user(self.author, users) if self.author else None
         return Comment(self.id, rich(self.text), author, self.date or self.creation, edited=edited)
 
@@ -94,6 +110,16 @@ def description_tag(marker: str | None) -> str:
 
 def comment_tag() -> str:
     return f"{_COMMENT_TAG}{uuid4().hex}@syncline>"
+
+
+def edit_of(text: str, replies_to: str | None) -> dict[str, str]:
+    """What to write to give a message another text.
+
+    Roundup does not count another text as an edit: nothing would move, and nobody who polls could see it. So another
+    property goes along. `inreplyto` matters only while a message is being mailed; a person's own is left alone.
+    """
+    free = not replies_to or replies_to.startswith(_EDIT_TAG)
+    return {"content": text, **({"inreplyto": f"{_EDIT_TAG}{uuid4().hex}@syncline>"} if free else {})}
 
 
 def rich(text: str) -> RichText:
@@ -180,6 +206,19 @@ def _choice_id(name: str, choices: Sequence[Choice]) -> str:
         if choice.name == name and choice.id is not None:
             return choice.id
     raise LookupError(name)
+
+
+def link_between(source: EntityRef, link_type: str, target: EntityRef) -> Link:
+    """A link has no id of its own in Roundup: it is a value of the property `link_type`."""
+    return Link(f"{source.id}:{link_type}:{target.id}", link_type, source, target)
+
+
+def links_of(entity: Entity) -> tuple[Link, ...]:
+    """What an entity's fields point at."""
+    pairs = ((name, one) for name, value in entity.fields.items() for one in members(value))
+    return tuple(
+        link_between(entity.ref, name, EntityRef("", one.type, one.id)) for name, one in pairs if isinstance(one, Ref)
+    )
 
 
 def version_of(row: Mapping[str, Any], description: Message | None) -> str:

@@ -14,9 +14,9 @@ from typing import Any
 from connectors._roundup_api import Api, Node
 from connectors._roundup_reader import Reader
 from connectors._roundup_schema import DESCRIPTION, SYSTEM_FIELDS, Property
-from connectors._roundup_values import plain, write_value
+from connectors._roundup_values import description_tag, edit_of, plain, write_value
 from connectors.entity import Choice, EntityRef, Fields, RichText, Value, members
-from connectors.errors import Changed, EntityError, Forbidden, Rejected
+from connectors.errors import Changed, ConnectorError, EntityError, Forbidden, Rejected
 from connectors.schema import FieldType
 
 _TRIES = 5
@@ -33,6 +33,40 @@ class Writer:
     async def message(self, text: str, tag: str) -> dict[str, Any]:
         """A new message. Without an author Roundup refuses the ticket that is to hold it; "." is its own now."""
         return {"content": text, "author": (await self._reader.me()).id, "date": ".", "messageid": tag}
+
+    async def create(self, ticket: str, fields: Fields, marker: str | None) -> EntityRef:
+        """Two writes: the first message, which is nothing by itself, then the ticket that holds it."""
+        values = await self.values(ticket, fields)
+        text = values.pop(DESCRIPTION, " ")
+        message = await self._api.create("msg", await self.message(text, description_tag(marker)))
+        filled = {name: value for name, value in values.items() if value not in ("", [])}
+        try:
+            return EntityRef("", ticket, await self._api.create(ticket, {**filled, "messages": [message]}))
+        except EntityError:
+            await self.discard(message)
+            raise
+
+    async def attempt(self, ticket: str, fields: Fields, marker: str | None) -> EntityRef | ConnectorError:
+        """The same, for one of many: its failure is its own."""
+        try:
+            return await self.create(ticket, fields, marker)
+        except ConnectorError as error:
+            return error
+
+    async def described(self, text: str, old: str | None) -> dict[str, list[str]]:
+        """What to write into a ticket so that a new message becomes its description.
+
+        That is for tickets that others made without a text, and for emptying: Roundup cannot empty a message, so an
+        empty one takes its place. The tag makes it the description, whatever messages came before it.
+        """
+        if not (text.strip() or old):
+            return {}
+        new = await self._api.create("msg", await self.message(text, description_tag(None)))
+        return {"messages": [f"+{new}", *([f"-{old}"] if old else [])]}
+
+    async def edit(self, message: str, text: str, node: Node) -> None:
+        """Give a message another text, against the node's tag."""
+        await self._api.put("msg", message, edit_of(text, node.values.get("inreplyto")), node.etag)
 
     async def node(self, ref: EntityRef) -> Node:
         """The tag of the ticket, and of that moment the values that a detector might move."""

@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 _HERE = Path(__file__).resolve().parent
 _READY_WITHIN = 60.0
@@ -67,14 +67,12 @@ class Tracker:
 
     def stop(self) -> None:
         """End the server's process. Can be called again."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        _end(self._process)
+
+    def restart(self) -> None:
+        """Serve again from the same port: for changes of its schema or configuration, and as an outage in tests."""
+        self.stop()
+        self._process, self.url = _launch(self.folder, urlsplit(self.url).port or 0)
 
     def rest(self, method: str, path: str, body: dict[str, Any] | None = None, *, as_user: str = "") -> Any:
         """One call of the tracker's REST API, as the administrator or as `name:password`; answers its `data`."""
@@ -145,21 +143,37 @@ def start_tracker(
             shutil.copytree(prepared, folder, dirs_exist_ok=True)
     for detector in detectors:
         shutil.copy(detector, folder / "detectors")
+    process, url = _launch(folder, port or 0)
+    return Tracker(folder, process, url, "admin", admin_password)
+
+
+def _launch(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], str]:
+    """A serving process and its address."""
     log = folder / "server.log"
     with log.open("ab") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "demo.trackers", "serve", str(folder), "--port", str(port or 0)],
+            [sys.executable, "-m", "demo.trackers", "serve", str(folder), "--port", str(port)],
             cwd=_HERE.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
         )
     url = _first_line(process, _READY_WITHIN)
-    tracker = Tracker(folder, process, url, "admin", admin_password)
     if not url:
-        tracker.stop()
+        _end(process)
         raise RuntimeError(f"the tracker in {folder} did not start: {log.read_text(errors='replace')[-2000:]}")
-    return tracker
+    return process, url
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def serve(folder: Path, port: int, alive: IO[bytes], ready: Callable[[str], None]) -> None:
@@ -205,11 +219,12 @@ class _Handler(BaseHTTPRequestHandler):
             body.write(chunk)
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
-        for name, value in headers:
-            if name.lower() not in ("content-length", "connection", "date", "server"):
-                self.send_header(name, value)
         bodiless = code in ("204", "304") or self.command == "HEAD"
-        if code not in ("204", "304"):
+        ours = {"connection", "date", "server"} | (set() if bodiless else {"content-length"})
+        for name, value in headers:
+            if name.lower() not in ours:
+                self.send_header(name, value)
+        if not bodiless:
             self.send_header("Content-Length", str(body.getbuffer().nbytes))
         self.end_headers()
         if not bodiless:

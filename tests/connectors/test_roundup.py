@@ -1,0 +1,452 @@
+"""What is Roundup's own: descriptions, comments that look like them, detectors, schemas of any shape, its refusals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors._roundup_schema import Property
+from connectors._roundup_values import Message, description_of, description_tag, moment, normalised, plain, rich, stamp
+from connectors.contract import Query
+from connectors.entity import Choice, Comment, Entity, EntityRef, Gone, Ref, RichText, UserRef, same
+from connectors.errors import AuthenticationError, Changed, ConfigurationError, Forbidden, NotFound, Rejected
+from connectors.roundup import RoundupConnector
+from connectors.schema import FieldType
+from demo.trackers import Tracker
+from tests.systems.roundup import ANN_PASSWORD, MakeTracker, roundup_connector
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+async def desk(roundup_classic: Tracker) -> AsyncIterator[RoundupConnector]:
+    connector = roundup_connector(roundup_classic)
+    yield connector
+    await connector.close()
+
+
+@pytest.fixture
+async def workshop(roundup_devel: Tracker) -> AsyncIterator[RoundupConnector]:
+    connector = roundup_connector(roundup_devel)
+    yield connector
+    await connector.close()
+
+
+async def make(connector: RoundupConnector, ticket: str = "issue", **fields: Any) -> Entity:
+    return await connector.create("", ticket, {"title": "A ticket", **fields}, marker=None)
+
+
+async def now(connector: RoundupConnector, ticket: str, id: str) -> Entity:
+    entity = (await connector.read([EntityRef("", ticket, id)]))[EntityRef("", ticket, id)]
+    assert isinstance(entity, Entity)
+    return entity
+
+
+async def texts(connector: RoundupConnector, entity: Entity) -> list[str]:
+    return [comment.text.canonical for comment in (await connector.comments([entity]))[entity.ref]]
+
+
+async def fed(connector: RoundupConnector, since: datetime) -> dict[EntityRef, Entity]:
+    pages = connector.comment_changes(Query("", "issue", since))
+    return {entity.ref: entity async for page in pages for entity in page.entities}
+
+
+def message(tracker: Tracker, content: str, **more: str) -> str:
+    return tracker.add("msg", **{"content": content, "author": "1", "date": ".", **more})
+
+
+# Descriptions
+
+CREATED = datetime(2026, 11, 21, 9, 0, 0, tzinfo=UTC)
+OURS = description_tag("m")
+
+
+def told(id: str, seconds: int, creator: str = "1", tag: str = "") -> Message:
+    at = CREATED + timedelta(seconds=seconds)
+    return Message(id, "", None, creator, at, None, at, tag, "")
+
+
+@pytest.mark.parametrize(
+    ("messages", "which"),
+    [
+        ([], None),
+        ([told("1", 0)], "1"),
+        ([told("1", -1), told("2", 0)], "1"),
+        ([told("1", 1)], None),
+        ([told("1", -61)], None),
+        ([told("1", 0, creator="2")], None),
+        ([told("1", 0, tag="<mail@example.org>")], "1"),
+        ([told("1", 0, tag="<syncline.comment.1@syncline>")], None),
+        ([told("1", 900, tag=OURS)], "1"),
+        ([told("1", 5), told("2", 900, tag=OURS)], "2"),
+        ([told("1", 0), told("2", 900, tag=OURS)], "1"),
+        ([told("1", -900), told("9", 0), told("10", 0)], "9"),
+    ],
+    ids=[
+        "no message, no description",
+        "written in the same second",
+        "the first of two written with it",
+        "written afterwards",
+        "moved here from an older ticket",
+        "written by somebody else",
+        "arrived by mail",
+        "our own comment",
+        "ours, whenever it was written",
+        "ours, after a comment",
+        "the first one, if it was written with the ticket",
+        "the first of those written with it, counted as numbers",
+    ],
+)
+def test_the_description_is_the_message_written_with_the_ticket(messages: list[Message], which: str | None) -> None:
+    row = {"creator": {"id": "1"}, "creation": "2026-11-21.09:00:00"}
+    found = description_of(row, reversed(messages))
+    assert (found and found.id) == which
+
+
+async def test_a_ticket_that_others_made_shows_its_first_message(
+    roundup_classic: Tracker, desk: RoundupConnector
+) -> None:
+    first = message(roundup_classic, "It does not start")
+    issue = roundup_classic.add("issue", title="Help", messages=[first])
+    second = message(roundup_classic, "Did you plug it in?")
+    roundup_classic.change("issue", issue, messages=f"+{second}")
+    entity = await now(desk, "issue", issue)
+    assert entity.fields["description"] == RichText("It does not start")
+    assert await texts(desk, entity) == ["Did you plug it in?"]
+
+
+async def test_a_late_description_is_one_and_stays_one(roundup_classic: Tracker, desk: RoundupConnector) -> None:
+    """Others made the ticket without a text, and a comment came before the description."""
+    entity = await now(desk, "issue", roundup_classic.add("issue", title="Bare", status="8"))
+    assert entity.fields["description"] is None
+    _, entity = await desk.add_comment(entity, Comment("", RichText("Early")))
+    assert entity.fields["description"] is None
+    entity = await desk.update(entity, {"description": RichText("Late")}, expected=entity.version)
+    assert entity.fields["description"] == RichText("Late")
+    assert entity.fields["status"] == Choice("resolved")
+    _, entity = await desk.add_comment(entity, Comment("", RichText("Later")))
+    assert entity.fields["description"] == RichText("Late")
+    assert await texts(desk, entity) == ["Early", "Later"]
+
+
+async def test_an_edited_description_stays_the_same_message(roundup_classic: Tracker, desk: RoundupConnector) -> None:
+    made = await make(desk, description=RichText("One"))
+    first = roundup_classic.rest("GET", f"issue/{made.ref.id}")["attributes"]["messages"]
+    edited = await desk.update(made, {"description": RichText("Two")}, expected=made.version)
+    assert edited.fields["description"] == RichText("Two")
+    assert edited.version != made.version
+    assert roundup_classic.rest("GET", f"issue/{made.ref.id}")["attributes"]["messages"] == first
+
+
+async def test_a_description_can_be_emptied_and_filled_again(desk: RoundupConnector) -> None:
+    """Roundup cannot empty a message: an empty one takes its place."""
+    entity = await make(desk, description=RichText("Text"))
+    _, entity = await desk.add_comment(entity, Comment("", RichText("Comment")))
+    for text in ("", "Again", ""):
+        entity = await desk.update(entity, {"description": RichText(text)}, expected=entity.version)
+        assert same(entity.fields["description"], RichText(text))
+        assert await texts(desk, entity) == ["Comment"]
+
+
+async def test_an_edited_description_arrives_by_the_feed_of_comments(desk: RoundupConnector) -> None:
+    made = await make(desk, description=RichText("One"))
+    assert made.modified is not None
+    await asyncio.sleep(1.1)
+    since = made.modified + timedelta(seconds=1)
+    await desk.update(made, {"description": RichText("Two")}, expected=None)
+    assert (await fed(desk, since))[made.ref].fields["description"] == RichText("Two")
+
+
+async def test_a_description_edited_meanwhile_is_not_overwritten(
+    roundup_classic: Tracker, desk: RoundupConnector
+) -> None:
+    made = await make(desk, description=RichText("One"))
+    roundup_classic.change("msg", made.extra["description"], content="Theirs")
+    with pytest.raises(Changed):
+        await desk.update(made, {"description": RichText("Ours")}, expected=made.version)
+    assert (await now(desk, "issue", made.ref.id)).fields["description"] == RichText("Theirs")
+
+
+# Comments and detectors
+
+
+async def test_a_comment_on_a_resolved_ticket_does_not_reopen_it(
+    roundup_classic: Tracker, desk: RoundupConnector
+) -> None:
+    made = await make(desk, status=Choice("resolved"))
+    roundup_classic.change("issue", made.ref.id, messages=f"+{message(roundup_classic, 'reopens')}")
+    assert (await now(desk, "issue", made.ref.id)).fields["status"] == Choice("chatting")
+    made = await desk.update(made, {"status": Choice("resolved")}, expected=None)
+    comment, after = await desk.add_comment(made, Comment("", RichText("Thanks")))
+    assert after.fields["status"] == Choice("resolved")
+    after = await desk.delete_comment(after, comment.id)
+    assert after.fields["status"] == Choice("resolved")
+
+
+async def test_a_comment_holds_the_status_that_somebody_just_set(
+    roundup_classic: Tracker, desk: RoundupConnector
+) -> None:
+    """What goes along is the value of the moment of writing, not of the last reading."""
+    made = await make(desk, status=Choice("testing"))
+    roundup_classic.change("issue", made.ref.id, status="8")
+    _, after = await desk.add_comment(made, Comment("", RichText("Tested")))
+    assert after.fields["status"] == Choice("resolved")
+
+
+async def test_who_may_not_set_the_status_can_still_comment(roundup_devel: Tracker) -> None:
+    ann = roundup_connector(roundup_devel, "ann", ANN_PASSWORD)
+    entity = await now(ann, "bug", roundup_devel.add("bug", title="Theirs", status="1"))
+    comment, after = await ann.add_comment(entity, Comment("", RichText("Me too")))
+    assert comment.author == await ann.me()
+    assert after.fields["status"] == Choice("new")
+    with pytest.raises(Forbidden):
+        await ann.update(after, {"status": Choice("closed")}, expected=None)
+    await ann.close()
+
+
+async def test_a_comment_cannot_be_emptied(desk: RoundupConnector) -> None:
+    comment, entity = await desk.add_comment(await make(desk), Comment("", RichText("Text")))
+    with pytest.raises(Rejected, match="Delete the comment"):
+        await desk.edit_comment(entity, Comment(comment.id, RichText("  ")))
+    assert await texts(desk, entity) == ["Text"]
+
+
+async def test_a_comment_of_another_ticket_is_not_edited(desk: RoundupConnector) -> None:
+    comment, owner = await desk.add_comment(await make(desk), Comment("", RichText("Mine")))
+    with pytest.raises(NotFound):
+        await desk.edit_comment(await make(desk), Comment(comment.id, RichText("Stolen")))
+    assert await texts(desk, owner) == ["Mine"]
+
+
+async def test_an_unlinked_message_is_no_comment_and_harms_nobody(
+    roundup_classic: Tracker, desk: RoundupConnector
+) -> None:
+    """What a crash between the two writes of a comment leaves behind."""
+    entity = await make(desk)
+    message(roundup_classic, "orphan")
+    assert await texts(desk, entity) == []
+
+
+# Creating
+
+
+async def test_a_marker_of_any_form_finds_the_ticket(desk: RoundupConnector) -> None:
+    marker = "a/b c:ü@<x>"
+    made = await desk.create("", "issue", {"title": "Marked"}, marker=marker)
+    assert await desk.find("", "issue", marker) == made.ref
+    await desk.delete(made)
+    assert await desk.find("", "issue", marker) is None
+
+
+async def test_a_refused_create_leaves_no_message_behind(roundup_classic: Tracker, desk: RoundupConnector) -> None:
+    before = roundup_classic.rest("GET", "msg")["@total_size"]
+    with pytest.raises(Rejected) as refused:
+        await make(desk, assignedto=UserRef("99999"))
+    assert list(refused.value.fields) == ["assignedto"]
+    assert roundup_classic.rest("GET", "msg")["@total_size"] == before
+
+
+async def test_many_creates_are_read_back_together(desk: RoundupConnector) -> None:
+    await make(desk)
+    before = desk.requests
+    rows = [({"title": f"One of many {n}", "description": RichText(f"Text {n}")}, None) for n in range(20)]
+    made = await desk.create_many("", "issue", rows)
+    assert desk.requests - before == 2 * 20 + 2
+    assert [one.fields["title"] for one in made if isinstance(one, Entity)] == [row["title"] for row, _ in rows]
+
+
+async def test_an_unknown_choice_is_refused_with_the_near_ones(desk: RoundupConnector) -> None:
+    with pytest.raises(Rejected) as refused:
+        await make(desk, status=Choice("resolvd"), priority=Choice("nonsense"))
+    assert "there is resolved" in refused.value.fields["status"]
+    assert set(refused.value.fields) == {"status", "priority"}
+
+
+async def test_a_choice_that_was_just_added_is_known(roundup_classic: Tracker, desk: RoundupConnector) -> None:
+    await desk.schema("", "issue")
+    roundup_classic.add("keyword", name="fresh, and with a comma")
+    made = await make(desk, keyword=(Choice("fresh, and with a comma"),))
+    assert made.fields["keyword"] == (Choice("fresh, and with a comma"),)
+
+
+# Reading
+
+
+async def test_nothing_new_costs_one_request(roundup_classic: Tracker) -> None:
+    for feed in ("changes", "comment_changes"):
+        fresh = roundup_connector(roundup_classic)
+        later = datetime(2090, 1, 1, tzinfo=UTC)
+        pages = [page async for page in getattr(fresh, feed)(Query("", "issue", later))]
+        assert [page.entities for page in pages] == [()]
+        assert pages[0].server_time is not None
+        assert fresh.requests == 1
+        await fresh.close()
+
+
+async def test_a_retired_ticket_is_gone_and_cannot_be_written(desk: RoundupConnector) -> None:
+    made = await make(desk)
+    await desk.delete(made)
+    assert (await desk.read([made.ref]))[made.ref] == Gone(made.ref)
+    with pytest.raises(NotFound):
+        await desk.update(made, {"title": "Back"}, expected=None)
+    with pytest.raises(NotFound):
+        await desk.add_comment(made, Comment("", RichText("Hello?")))
+
+
+async def test_what_the_account_may_not_see_is_forbidden(make_tracker: MakeTracker) -> None:
+    tracker = make_tracker("classic")
+    issue = tracker.add("issue", title="Secret")
+    schema = tracker.folder / "schema.py"
+    granted = "for cl in 'issue', 'file', 'msg', 'keyword':"
+    assert granted in schema.read_text()
+    schema.write_text(schema.read_text().replace(granted, "for cl in 'file', 'msg', 'keyword':"))
+    tracker.restart()
+    tracker.add_user("ann", "Ann", "ann@example.org", ANN_PASSWORD)
+    ann = roundup_connector(tracker, "ann", ANN_PASSWORD)
+    ref = EntityRef("", "issue", issue)
+    assert isinstance((await ann.read([ref]))[ref], Forbidden)
+    await ann.close()
+
+
+async def test_a_native_query_chooses_and_cannot_meddle(roundup_classic: Tracker, desk: RoundupConnector) -> None:
+    keyword = roundup_classic.add("keyword", name="native-query")
+    chosen = await make(desk, keyword=(Choice("native-query"),), status=Choice("testing"))
+    await make(desk, keyword=(Choice("native-query"),), status=Choice("resolved"))
+
+    async def found(native: str) -> list[EntityRef]:
+        pages = desk.changes(Query("", "issue", native=native))
+        return [entity.ref async for page in pages for entity in page.entities]
+
+    assert await found(f"status=testing&keyword={keyword}") == [chosen.ref]
+    for wrong in ("@fields=title", "activity=.;", "colour=red", "status=nonsense"):
+        with pytest.raises(ConfigurationError):
+            await found(wrong)
+
+
+async def test_tracker_schemas_of_any_shape_are_understood(workshop: RoundupConnector) -> None:
+    assert await workshop.entity_types("") == ("bug", "milestone", "task")
+    fields = (await workshop.schema("", "task")).fields
+    shapes = {name: (field.type, field.multiple) for name, field in fields.items() if not field.read_only}
+    assert shapes == {
+        "assignee": (FieldType.USER, True),
+        "components": (FieldType.CHOICE, True),
+        "dependencies": (FieldType.LINK, True),
+        "description": (FieldType.RICH_TEXT, False),
+        "nosy": (FieldType.USER, True),
+        "priority": (FieldType.CHOICE, False),
+        "resolution": (FieldType.CHOICE, False),
+        "solves": (FieldType.LINK, False),
+        "status": (FieldType.CHOICE, False),
+        "superseder": (FieldType.LINK, True),
+        "title": (FieldType.TEXT, False),
+        "type": (FieldType.CHOICE, False),
+    }
+    assert [choice.name for choice in fields["priority"].choices or ()] == [
+        "immediate",
+        "urgent",
+        "high",
+        "normal",
+        "low",
+    ]
+
+
+async def test_links_lead_to_tickets_of_other_classes(workshop: RoundupConnector) -> None:
+    bug, task = await make(workshop, "bug"), await make(workshop, "task")
+    link = await workshop.add_link(task, "solves", bug.ref)
+    assert (await workshop.links([task, bug])) == {task.ref: (link,), bug.ref: ()}
+    assert (await now(workshop, "task", task.ref.id)).fields["solves"] == Ref("bug", bug.ref.id)
+    await workshop.delete_link(task, link)
+    assert (await workshop.links([task]))[task.ref] == ()
+    with pytest.raises(Rejected):
+        await workshop.add_link(bug, "solves", task.ref)
+
+
+@pytest.mark.parametrize("text", ["ANN@example.org", "ann@HOME.example.org", "ann"])
+async def test_users_are_found_by_any_of_their_addresses(desk: RoundupConnector, text: str) -> None:
+    assert [user.name for user in await desk.find_user(text)] == ["Ann Ä."]
+
+
+async def test_a_retired_user_is_not_found_but_still_named(roundup_classic: Tracker, desk: RoundupConnector) -> None:
+    id = roundup_classic.add_user("leaver", "Lea Ver", "lea@example.org")
+    issue = roundup_classic.add("issue", title="Hers", assignedto=id)
+    roundup_classic.rest("DELETE", f"user/{id}")
+    assert await desk.find_user("lea@example.org") == []
+    assert (await now(desk, "issue", issue)).fields["assignedto"] == UserRef(id)
+    assert str((await now(desk, "issue", issue)).fields["assignedto"]) == "leaver"
+
+
+# Connecting
+
+
+async def test_wrong_addresses_and_accounts_say_what_to_do(roundup_classic: Tracker) -> None:
+    wrong = {
+        AuthenticationError: roundup_connector(roundup_classic, password="wrong"),
+        ConfigurationError: roundup_connector(roundup_classic, url=f"{roundup_classic.url}other-tracker"),
+    }
+    for kind, connector in wrong.items():
+        with pytest.raises(kind) as failed:
+            await connector.check()
+        assert failed.value.remedy
+        await connector.close()
+
+
+@pytest.mark.parametrize(("option", "remedy"), [("enable_rest", "enable_rest"), ("enable_xmlrpc", "enable_xmlrpc")])
+async def test_what_is_switched_off_is_named(make_tracker: MakeTracker, option: str, remedy: str) -> None:
+    tracker = make_tracker("classic")
+    config = tracker.folder / "config.ini"
+    text = config.read_text()
+    config.write_text(
+        text.replace(f"\n{option} = yes", f"\n{option} = no").replace(f"#{option} = yes", f"{option} = no")
+    )
+    tracker.restart()
+    connector = roundup_connector(tracker)
+    with pytest.raises(ConfigurationError, match=remedy):
+        await connector.check()
+    await connector.close()
+
+
+async def test_the_account_s_time_zone_does_not_matter(roundup_classic: Tracker, desk: RoundupConnector) -> None:
+    """Roundup reads times in the account's own zone, unless they are written so that it does not."""
+    roundup_classic.add_user("tokyo", "To Kyo", "tokyo@example.org", "tokyos-secret", "Admin", timezone="Asia/Tokyo")
+    tokyo = roundup_connector(roundup_classic, "tokyo", "tokyos-secret")
+    made = await make(tokyo)
+    comment, _ = await tokyo.add_comment(made, Comment("", RichText("Then"), created=LONG_AGO))
+    assert comment.created == LONG_AGO
+    pages = tokyo.changes(Query("", "issue", made.modified))
+    assert made.ref in [entity.ref async for page in pages for entity in page.entities]
+    assert (await desk.comments([made]))[made.ref][0].created == LONG_AGO
+    await tokyo.close()
+
+
+# Laws
+
+
+@given(st.datetimes(timezones=st.just(UTC)).filter(lambda when: when.year > 999))
+def test_a_moment_survives_to_the_second(when: datetime) -> None:
+    sent = stamp(when)
+    shown = f"{sent[:4]}-{sent[4:6]}-{sent[6:8]}.{sent[8:10]}:{sent[10:12]}:{sent[12:]}"
+    assert moment(shown) == when.replace(microsecond=0) == normalised(when)
+
+
+@given(st.text())
+def test_what_is_written_is_what_will_be_read(text: str) -> None:
+    assert rich(plain(RichText(text)).strip()) == normalised(RichText(text))
+    assert same(rich(plain(text)), RichText(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "target"),
+    [
+        ("<roundup.hyperdb.String>", "String", ""),
+        ('<roundup.hyperdb.Multilink to "keyword">', "Multilink", "keyword"),
+        ("<somebody.elses.Type>", "unknown", ""),
+    ],
+)
+def test_roundup_s_words_for_types_are_understood(text: str, kind: str, target: str) -> None:
+    assert Property.parse(text) == Property(kind, target)
