@@ -34,6 +34,8 @@ class Pair:
     """The system's clock just before each side was read."""
     moved: bool = True
     """False: no mapped value differs from what was agreed; only versions or comments moved."""
+    talked: bool = False
+    """A comment is known to have changed."""
     whole: bool = False
     """Both sides were read for a comparison of everything (scrub, full, remapped)."""
 

@@ -364,7 +364,14 @@ class _Refresh:
 
     async def _remapped(self) -> None:
         """The mapping changed: the pairs that it affects are merged again (SPEC B20)."""
-        if self.job.connector.on_mapping_change != "apply":
+        job = self.job
+        if job.adapt == "ask":
+            waiting = len(examine.outdated(job))
+            if job.lease is not None and not job.ledger.count_links(job.name, job.target.name):
+                with job.ledger.begin(job.lease) as tx:
+                    tx.save_mapping_version(job.name, job.version, job.fingerprints)
+            elif waiting:
+                job.report.counters.skip("mapping_unconfirmed", waiting)
             return
         async for batch in examine.remapped(self.job):
             await self._work(batch)

@@ -7,6 +7,7 @@ whole tells the agreement (SPEC F1). A changed mapping touches only the pairs an
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from flows.actions import Batch, Pair
@@ -61,10 +62,15 @@ async def full(job: Job, since: datetime) -> AsyncIterator[Batch]:
         yield await compare(job, fresh)
 
 
-async def remapped(job: Job) -> AsyncIterator[Batch]:
-    """Pairs that were last merged under another version of the mapping, if any of their rows is affected.
+def outdated(job: Job) -> list[Link]:
+    """Pairs of which a row was last merged under another mapping."""
+    return affected(job, job.ledger.links_outdated(job.name, job.target.name, job.row.key, job.version, limit=10**9))
 
-    Resumable: each pair remembers the version it was merged under.
+
+async def remapped(job: Job) -> AsyncIterator[Batch]:
+    """Pairs that were last merged under another version of the mapping, where one of their rows is affected.
+
+    Resumable: each pair remembers the version it was merged under. Pairs that are not affected only learn the version.
     """
     after = 0
     while True:
@@ -72,7 +78,13 @@ async def remapped(job: Job) -> AsyncIterator[Batch]:
         if not links:
             return
         after = links[-1].id
-        yield await compare(job, [link for link in links if link.state != "halted"], comments=False)
+        concerned = affected(job, links)
+        if job.lease is not None and len(concerned) < len(links):
+            spared = [replace(link, mapping=job.version) for link in links if link not in concerned]
+            with job.ledger.begin(job.lease) as tx:
+                tx.save_links(spared)
+        # A halted pair is merged under the new mapping when it is looked at for its conflict.
+        yield await compare(job, [link for link in concerned if link.state != "halted"], comments=False)
 
 
 def affected(job: Job, links: Sequence[Link]) -> list[Link]:

@@ -71,7 +71,9 @@ async def look(
             elif link.row == job.row.key and (
                 every or not end.is_settled(link.end(side), entity) or entity.ref in (talked or {}).get(side, ())
             ):
-                pairs.setdefault(link.id, Pair(link, moved=False, whole=every)).put(side, entity, clock[side])
+                pair = pairs.setdefault(link.id, Pair(link, moved=False, whole=every))
+                pair.put(side, entity, clock[side])
+                pair.talked |= entity.ref in (talked or {}).get(side, ())
             else:
                 job.report.counters.skip("seen")
     batch.pairs = list(pairs.values())
@@ -129,7 +131,11 @@ async def fetch_comments(job: Job, rules: Rules, batch: Batch) -> None:
     for side, end in job.ends.items():
         if not isinstance(end.connector, HasComments):
             continue
-        pairs = {found.ref: pair for pair in batch.pairs if (found := pair.entity(side)) is not None}
+        pairs = {
+            found.ref: pair
+            for pair in batch.pairs
+            if (found := pair.entity(side)) is not None and _may_talk(end, pair, side, found)
+        }
         singles = {s.entity.ref: s for s in batch.singles if s.side is side and matches(rules, side, s.entity)}
         wanted = [e for pair in pairs.values() if (e := pair.entity(side))] + [s.entity for s in singles.values()]
         for ref, comments in (await comments_of(end, wanted)).items():
@@ -137,6 +143,11 @@ async def fetch_comments(job: Job, rules: Rules, batch: Batch) -> None:
                 pairs[ref].comments[side] = comments
             elif ref in singles:
                 singles[ref].comments = comments
+
+
+def _may_talk(end: End, pair: Pair, side: Side, entity: Entity) -> bool:
+    """Whether this side may have comments that were not handled yet. A halt leaves them for later."""
+    return pair.whole or pair.talked or pair.link.state == "halted" or not end.is_settled(pair.link.end(side), entity)
 
 
 async def comments_of(end: End, entities: Sequence[Entity]) -> dict[EntityRef, tuple[Comment, ...]]:

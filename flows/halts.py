@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from connectors.contract import HasHistory
 from connectors.entity import Entity, encode, same
 from flows.actions import Pair
+from flows.ends import touched_end
 from flows.job import Job
 from flows.outcomes import Outcome
 from ledger.model import Conflict, Link, LinkState
@@ -36,6 +37,9 @@ async def halt(job: Job, rules: Rules, pair: Pair, plan: PairPlan) -> Outcome:
         for c in fresh
     ]  # fmt: skip
     link = replace(pair.link, state=LinkState.HALTED)
+    for side, end in job.ends.items():
+        # Seen is seen: as long as nobody moves, a halted pair costs nothing. Its comments are caught up afterwards.
+        link = touched_end(end, pair, link, side)
     return Outcome(link, conflicts=fresh, closed=closed or None, audit=told)
 
 

@@ -22,7 +22,7 @@ from ledger.model import AuditEntry, Failure, Lease
 from ledger.model import End as LinkEnd
 from mappings.check import check_schema
 from mappings.config import EntityRow, FieldRow, IntegrationConnector, Side, Target
-from mappings.plan import Rules, compile_rules, fingerprints, mapping_version
+from mappings.plan import Adapt, Rules, compile_rules, fingerprints, mapping_version
 from mappings.translate import Directory
 from mappings.values import ValueTable
 
@@ -156,6 +156,14 @@ class Job:
     def version(self) -> str:
         """The version of the mapping in force; needs no system."""
         return mapping_version(self.row, self.workbook_table)
+
+    @property
+    def adapt(self) -> Adapt:
+        """What becomes of linked pairs when the mapping changed (SPEC B20); consent given makes `ask` an `apply`."""
+        mode = self.connector.on_mapping_change
+        if mode == "ask" and self.ledger.mapping_version(self.name, self.version) is not None:
+            return "apply"
+        return mode
 
     @property
     def fingerprints(self) -> dict[str, str]:

@@ -26,10 +26,10 @@ from flows.actions import (
     TouchAction,
     UpdateAction,
 )
+from flows.ends import GONE
 from flows.fetch import matches
 from flows.job import Job
 from flows.lookup import find_twins
-from flows.pairs import GONE
 from mappings.config import Side
 from mappings.merge import Kind
 from mappings.plan import PairPlan, Rules, plan_create, plan_pair
@@ -83,7 +83,17 @@ def _plan_linked(job: Job, rules: Rules, pair: Pair, retry: bool, settle: Settle
     assert right is not None
     born = pair.link.born
     restorable = born.other if born is not None and not _touched(pair, born.other) else None
-    plan = plan_pair(rules, left, right, pair.link.rows, job.users, restorable=restorable, retry=retry, settle=settle)
+    plan = plan_pair(
+        rules,
+        left,
+        right,
+        pair.link.rows,
+        job.users,
+        restorable=restorable,
+        retry=retry,
+        settle=settle,
+        adapt=job.adapt,
+    )
     return UpdateAction(pair, plan)
 
 
@@ -131,7 +141,14 @@ async def _by_time(job: Job, rules: Rules, action: Action, retry: bool) -> Actio
     if not newer:
         return action
     plan = plan_pair(
-        rules, action.plan.left, action.plan.right, action.pair.link.rows, job.users, newer=newer, retry=retry
+        rules,
+        action.plan.left,
+        action.plan.right,
+        action.pair.link.rows,
+        job.users,
+        newer=newer,
+        retry=retry,
+        adapt=job.adapt,
     )
     return UpdateAction(action.pair, plan)
 

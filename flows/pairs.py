@@ -14,18 +14,16 @@ from connectors.contract import HasHistory
 from connectors.entity import Entity, Value, encode, same
 from connectors.errors import Rejected
 from flows.actions import Pair
+from flows.ends import touched, touched_end, with_end
 from flows.halts import conflicts_of
 from flows.job import End, Job
 from flows.outcomes import Outcome, state_of
 from ledger.model import AuditEntry, Link, LinkState
-from ledger.model import End as LinkEnd
 from mappings.config import Side
 from mappings.merge import Decision, Held, RowState
-from mappings.plan import PairPlan, Rules, ignored, moved
+from mappings.plan import PairPlan, Rules, ignored
 from mappings.translate import Row
 
-GONE = "(gone)"
-"""Version of a link's end whose entity no longer exists, where the policy lets the twin stay."""
 MOST_BOUNCES = 1
 """A reaction is restored this often; what moves once more halts the pair as oscillating."""
 
@@ -57,18 +55,18 @@ async def carry_out(job: Job, rules: Rules, pair: Pair, plan: PairPlan, *, settl
         job.report.counters.count("updated", side)
         outcome.audit = [*outcome.audit, *_told(job, rules, plan, side, written[side])]
     rows = {**pair.link.rows, **{
-        row.key: _agreed(job, row, plan, pair.link.rows.get(row.key), written)
+        row.key: _agreed(row, plan, pair.link.rows.get(row.key), written)
         for row in rules.rows if row.key in plan.decisions
     }}  # fmt: skip
     link = replace(pair.link, rows=rows, mapping=job.version, checked=datetime.now(UTC), agrees=True)
     for side, result in written.items():
         pair.put(side, result.after, result.seen)
-        link = _end(link, side, job.ends[side].link_end(
-            result.after, seen=result.seen, touched=_touched(pair.link, side, result.before)))  # fmt: skip
+        link = with_end(link, side, job.ends[side].link_end(
+            result.after, seen=result.seen, touched=touched(pair.link, side, result.before)))  # fmt: skip
     for side, end in job.ends.items():
         if side not in written:
             link = touched_end(end, pair, link, side)
-    open_conflicts = await conflicts_of(job, rules, pair.link, plan, _oscillations(rules, plan, written))
+    open_conflicts = await conflicts_of(job, rules, pair.link, plan, _oscillations(plan, written))
     outcome.conflicts = open_conflicts
     if pair.link.state is LinkState.HALTED:
         outcome.closed = _over(job, pair.link, {conflict.field for conflict in open_conflicts})
@@ -151,7 +149,7 @@ async def _ours(end: End, result: Written, names: set[str]) -> bool:
     return us is not None and bool(edits) and all(edit.by == us for edit in edits)
 
 
-def _agreed(job: Job, row: Row, plan: PairPlan, before: RowState | None, written: Mapping[Side, Written]) -> RowState:
+def _agreed(row: Row, plan: PairPlan, before: RowState | None, written: Mapping[Side, Written]) -> RowState:
     """The state of one row after the writes."""
     decision = plan.decisions[row.key]
     after = decision.after
@@ -168,13 +166,13 @@ def _agreed(job: Job, row: Row, plan: PairPlan, before: RowState | None, written
         if before is None or not before.known:
             before = RowState(origin=side.other)
         after = replace(before.with_base(side, got), held=held, fingerprint=row.fingerprint)
-    for side, result in written.items():
+    for result in written.values():
         if row.key in result.bounced:
             after = replace(after, bounces=after.bounces + 1)
     return after
 
 
-def _oscillations(rules: Rules, plan: PairPlan, written: Mapping[Side, Written]) -> dict[str, Decision]:
+def _oscillations(plan: PairPlan, written: Mapping[Side, Written]) -> dict[str, Decision]:
     """Rows that their system moved again right after they were restored."""
     keys = {key for result in written.values() for key in result.oscillating}
     return {key: replace(plan.decisions[key], reason="oscillating", whole=True) for key in keys}
@@ -195,27 +193,3 @@ def _told(job: Job, rules: Rules, plan: PairPlan, side: Side, result: Written) -
             after=encode(after), reason=why or decision.reason,
         ))  # fmt: skip
     return lines
-
-
-def _touched(link: Link, side: Side, entity: Entity) -> bool:
-    """Whether somebody else than us has written to this side, as far as its versions tell."""
-    end = link.end(side)
-    return end.touched or (bool(end.version) and end.version != entity.version)
-
-
-def touched_end(end: End, pair: Pair, link: Link, side: Side) -> Link:
-    """The link with this side's version as just read; unchanged where the side was not read."""
-    entity = pair.entity(side)
-    if entity is None:
-        return link
-    touched = _touched(link, side, entity)
-    return _end(link, side, end.link_end(entity, seen=pair.seen[side], touched=touched))
-
-
-def _end(link: Link, side: Side, end: LinkEnd) -> Link:
-    return replace(link, left=end) if side is Side.LEFT else replace(link, right=end)
-
-
-def agrees(rules: Rules, pair: Pair) -> bool:
-    """Whether both sides still hold what was last agreed."""
-    return not any((entity := pair.entity(side)) is None or moved(rules, side, entity, pair.link.rows) for side in Side)

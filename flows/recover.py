@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from connectors.contract import FindsMarkers, Query
-from connectors.entity import Entity, EntityRef, Value, decode, same
+from connectors.entity import Entity, EntityRef, decode, same
 from flows.comments import recover_comment
 from flows.fetch import read
 from flows.job import End, Job
@@ -83,18 +83,33 @@ async def _find(job: Job, end: End, intents: Sequence[Intent]) -> tuple[dict[int
             if isinstance(twin, Entity):
                 found[intent.id] = twin
         return found, {}
-    candidates = await _candidates(job, end, min(intent.at for intent in intents))
+    return _match(intents, await _candidates(job, end, min(intent.at for intent in intents)))
+
+
+def _match(intents: Sequence[Intent], candidates: Sequence[Entity]) -> tuple[dict[int, Entity], dict[int, int]]:
+    """Intents and what they may have created: equal values first, then what a person has edited since."""
+    found: dict[int, Entity] = {}
+    unclear: dict[int, int] = {}
     groups: dict[str, list[Intent]] = defaultdict(list)
     for intent in intents:
         groups[repr(sorted(intent.payload["fields"].items(), key=str))].append(intent)
-    unclear: dict[int, int] = {}
     for alike in groups.values():
         sent = {name: decode(value) for name, value in alike[0].payload["fields"].items()}
-        twins = [c for c in candidates if _holds(c, sent, alike[0])]
+        twins = [c for c in candidates if all(same(c.fields.get(name), value) for name, value in sent.items())]
         if len(twins) == len(alike):
             found |= {intent.id: twin for intent, twin in zip(alike, twins, strict=True)}
         elif twins:
             unclear |= {intent.id: len(twins) for intent in alike}
+    rest = [c for c in candidates if c.created is not None and c not in found.values()]
+    for intent in intents:
+        if intent.id not in found and intent.id not in unclear:
+            # A twin that somebody edited within these seconds: most of what was sent is still there.
+            edited = [c for c in rest if _mostly(c, intent)]
+            rivals = [i for i in intents if i.id not in found and edited and _mostly(edited[0], i)]
+            if len(edited) == len(rivals) == 1:
+                found[intent.id] = edited[0]
+            elif edited:
+                unclear[intent.id] = len(edited)
     return found, unclear
 
 
@@ -119,10 +134,10 @@ async def _candidates(job: Job, end: End, since: datetime) -> list[Entity]:
     return sorted(unique.values(), key=lambda e: (e.created or since, len(e.ref.id), e.ref.id))
 
 
-def _holds(candidate: Entity, sent: dict[str, Value], intent: Intent) -> bool:
-    """Whether the candidate holds what was sent; what a person edited meanwhile may differ, if not everything does."""
+def _mostly(candidate: Entity, intent: Intent) -> bool:
+    sent = {name: decode(value) for name, value in intent.payload["fields"].items()}
     equal = [same(candidate.fields.get(name), value) for name, value in sent.items()]
-    return all(equal) if candidate.created is None or not equal else sum(equal) * 2 > len(equal)
+    return sum(equal) * 2 > len(equal)
 
 
 async def _adopt(job: Job, intent: Intent, twin: Entity, recorder: Recorder) -> None:

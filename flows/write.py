@@ -25,11 +25,12 @@ from flows.actions import (
     UpdateAction,
 )
 from flows.comments import Talk, write_comments
+from flows.ends import GONE, touched_end
 from flows.fetch import read
 from flows.halts import halt
 from flows.job import Job
 from flows.outcomes import Outcome, Recorder, failure, state_of
-from flows.pairs import GONE, carry_out, touched_end
+from flows.pairs import carry_out
 from ledger.model import AuditEntry, Cursor, Feed, Intent, Link, LinkState
 from mappings.config import Side
 from mappings.plan import Create, PairPlan, Rules, agreed_at_create, ignored, plan_pair
@@ -280,7 +281,7 @@ class Writing:
                 found = await self._again(pair)
                 if not found:
                     return Outcome()
-                plan = plan_pair(self.rules, *found, pair.link.rows, self.job.users)
+                plan = plan_pair(self.rules, *found, pair.link.rows, self.job.users, adapt=self.job.adapt)
                 continue
             # The pair as it stands now, so that its comments meet the versions that were just written.
             if pair.comments and outcome.link is not None:

@@ -93,7 +93,8 @@ class Context:
     `flows`: the sides that may be written now. `owner`: the side that owns everything under one-way permitted
     synchronization. `newer`: which side was edited later beyond doubt (for `latest`). `restorable`: the side that
     nobody but us has ever written to: a row without base may be translated to it again. `retry`: held values are
-    tried again. `settle`: the steward's choice, a side or (side, value in that side's terms).
+    tried again. `adapt`: values are brought in line with a changed mapping (False: they stay as they are, and only
+    edits from now on flow). `settle`: the steward's choice, a side or (side, value in that side's terms).
     """
 
     flows: frozenset[Side]
@@ -104,6 +105,7 @@ class Context:
     newer: Side | None = None
     restorable: Side | None = None
     retry: bool = False
+    adapt: bool = True
     settle: Side | tuple[Side, Value] | None = None
 
 
@@ -251,6 +253,8 @@ class _Merge:
             return self.agree("no_direction")
         if self.equal:
             return self.agree("adopted")
+        if not self.context.adapt:
+            return self.agree("new_only")
         if len(flows) == 1:
             (to,) = flows
             return self.write(to, "adopted")
@@ -271,6 +275,8 @@ class _Merge:
         flows = self.context.flows
         if not flows or self.equal:
             return self.agree("mapping_changed") if flows else self.keep("no_direction")
+        if not self.context.adapt:
+            return self.agree("new_only")
         gaps = [side for side in flows if empty(self.now[side])]
         if len(gaps) == 1:
             return self.write(gaps[0], "filled")

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from connectors.entity import Entity, EntityRef, Fields, Value, empty, same
 from connectors.schema import EntitySchema
@@ -21,6 +21,7 @@ from mappings.merge import Context, Decision, Held, Kind, RowState, merge
 from mappings.translate import Directory, Row, Translated, translate
 from mappings.values import ValueTable
 
+Adapt = Literal["apply", "new_only", "ask"]
 Normaliser = Callable[[str, Value], Value]
 """(field name, value) -> the value as its system would show it."""
 
@@ -158,15 +159,20 @@ def plan_pair(
     retry: bool = False,
     settle: Mapping[str, Side | tuple[Side, Value]] | None = None,
     adopted: bool = False,
+    adapt: Adapt = "apply",
 ) -> PairPlan:
     """Merge every row of a pair. `states` holds what was agreed, per row key; a row without is met for the first time.
 
-    `adopted`: the pair was just found to belong together, so `on_adopt` decides; see `Context` for the rest.
+    `adopted`: the pair was just found to belong together, so `on_adopt` decides. `adapt` is what becomes of rows whose
+    mapping changed since: they are brought in line, left as they are, or left alone until somebody consents (SPEC B20).
+    See `Context` for the rest.
     """
     decisions: dict[str, Decision] = {}
     for row in rules.rows:
         flows = rules.flows(row, left.fields, right.fields)
         if not flows and not row.applies(left.fields, right.fields):
+            continue
+        if adapt == "ask" and not adopted and _remapped(row, states.get(row.key)):
             continue
         context = Context(
             flows,
@@ -177,11 +183,16 @@ def plan_pair(
             (newer or {}).get(row.key),
             None if adopted else restorable,
             retry,
+            adapt != "new_only" or adopted,
             (settle or {}).get(row.key),
         )
         now = pair_values(row, left.fields, right.fields)
         decisions[row.key] = merge(row, now[Side.LEFT], now[Side.RIGHT], states.get(row.key), context)
     return PairPlan(left, right, decisions)
+
+
+def _remapped(row: Row, state: RowState | None) -> bool:
+    return state is None or not state.known or state.fingerprint != row.fingerprint
 
 
 def pair_values(row: Row, left: Fields, right: Fields) -> dict[Side, Value]:
