@@ -50,6 +50,9 @@ LIMITS = Limits(
 Reaction = Callable[[str, Fields, Fields], Fields]
 """What a system moves by itself: (what: create | update | comment, fields held before, fields sent) -> fields moved."""
 
+Place = tuple[datetime, int]
+"""An entity's place in the order of changes: its time, and the number of the write that moved it there."""
+
 
 @dataclass
 class Row:
@@ -84,6 +87,16 @@ class Fault:
     id: str = ""
     times: int = 1
     acted: bool = False
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What one page of changes is asked for: where it begins, how large it is, which feed, which entities."""
+
+    size: int
+    after: Place | None = None
+    comments: bool = False
+    where: Callable[[Fields], bool] | None = None
 
 
 @dataclass
@@ -166,23 +179,26 @@ class MemorySystem:
             row = self.rows.get(ref.id)
             return Gone(ref) if row is None or row.gone or row.ref.type != ref.type else self._entity(row)
 
-    def listed(
-        self, scope: str, entity_type: str, since: datetime | None, *, comments: bool = False
-    ) -> list[tuple[tuple[datetime, int], Entity]]:
-        """Entities modified (or with `comments`: commented) since then, oldest first, each with its place in line."""
+    def page(self, scope: str, entity_type: str, since: datetime | None, ask: Ask) -> tuple[list[Entity], Place | None]:
+        """One page of what was modified since then, oldest first, and the place where the next one begins, if any."""
         with self._guard():
             self.schema(scope, entity_type)
             newest = self.clock() - self.limits.search_lag
             timeless = self.limits.timestamp_resolution is None
-            found = []
+            found: list[tuple[Place, Row]] = []
             for row in self.rows.values():
-                at = (row.commented or row.created) if comments else row.modified
-                here = row.ref.scope == scope and row.ref.type == entity_type
+                at = (row.commented or row.created) if ask.comments else row.modified
+                here = (row.ref.scope, row.ref.type) == (scope, entity_type)
                 if row.gone or row.ref.id in self.forbidden or not here or at > newest:
                     continue
-                if timeless or since is None or at >= since:
-                    found.append(((at, row.seq), self._entity(row)))
-            return sorted(found, key=lambda pair: pair[0])
+                if ask.where is not None and not ask.where(row.fields):
+                    continue
+                place = (at, row.seq)
+                if (timeless or since is None or at >= since) and (ask.after is None or place > ask.after):
+                    found.append((place, row))
+            found.sort(key=lambda pair: pair[0])
+            more = len(found) > ask.size
+            return [self._entity(row) for _, row in found[: ask.size]], found[ask.size - 1][0] if more else None
 
     def find(self, scope: str, entity_type: str, marker: str) -> EntityRef | None:
         with self._guard():

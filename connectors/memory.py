@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors._memory_store import ACCOUNT, ALICE, BOB, LIMITS, Fault, MemorySystem
+from connectors._memory_store import ACCOUNT, ALICE, BOB, LIMITS, Ask, Fault, MemorySystem
 from connectors._memory_values import TICKET, held
 from connectors.contract import Limits, Query, SystemConfig, SystemInfo
 from connectors.entity import (
@@ -36,7 +36,7 @@ from connectors.entity import (
     UserRef,
     Value,
 )
-from connectors.errors import Changed, ConfigurationError, Forbidden, Rejected
+from connectors.errors import Changed, ConfigurationError, EntityError, Forbidden, Rejected
 from connectors.schema import EntitySchema, FieldSchema, FieldType
 
 __all__ = [
@@ -46,7 +46,9 @@ __all__ = [
 
 _systems: dict[str, MemorySystem] = {}
 
-Ability = Literal["markers", "deletes", "archives", "comments", "attachments", "links", "users", "history", "events"]
+Ability = Literal[
+    "markers", "deletes", "archives", "comments", "attachments", "links", "users", "history", "events", "bulk"
+]
 
 _ABILITIES: dict[Ability, str] = {
     "markers": "find",
@@ -58,6 +60,7 @@ _ABILITIES: dict[Ability, str] = {
     "users": "find_user",
     "history": "history",
     "events": "events",
+    "bulk": "create_many",
 }
 """Ability -> the method that its optional protocol is known by."""
 
@@ -189,6 +192,13 @@ class MemoryConnector:
         with self._request("find"):
             return self.system.find(scope, entity_type, marker)
 
+    async def create_many(
+        self, scope: str, entity_type: str, rows: Sequence[tuple[Fields, str | None]]
+    ) -> Sequence[Entity | Exception]:
+        await self._travel()
+        with self._request("create_many"):
+            return [self._created(scope, entity_type, fields, marker) for fields, marker in rows]
+
     async def delete(self, entity: Entity) -> None:
         with self._request("delete", entity.ref.id):
             self.system.remove(entity.ref)
@@ -233,6 +243,7 @@ class MemoryConnector:
         with self._request("add_attachment", entity.ref.id):
             row, digest = self.system.row(entity.ref), hashlib.sha256(whole).hexdigest()
             kept = replace(attachment, id=f"a{self.system.seq + 1}", size=len(whole), sha256=digest, author=ACCOUNT)
+            kept = replace(kept, created=self.system.clock())
             contents = {**row.contents, kept.id: whole}
             files = (*row.attachments, kept)
             return kept, self.system.put(entity.ref, by=ACCOUNT, attachments=files, contents=contents)
@@ -290,18 +301,22 @@ class MemoryConnector:
 
     async def _pages(self, query: Query, *, comments: bool) -> AsyncIterator[Page]:
         """Pages by key: each begins after the last place served, wherever edits have moved the rest meanwhile."""
-        after: tuple[datetime, int] | None = None
+        ask = Ask(self.limits.max_page, comments=comments, where=_condition(query.native))
         while True:
             await self._travel()
             with self._request("changes"):
-                listed = self.system.listed(query.scope, query.entity_type, query.since, comments=comments)
-                chosen = [pair for pair in listed if (after is None or pair[0] > after) and _matches(pair[1], query)]
-                page = chosen[: self.limits.max_page]
+                entities, after = self.system.page(query.scope, query.entity_type, query.since, ask)
                 server_time = self.system.clock()
-            yield Page(tuple(entity for _, entity in page), server_time)
-            if len(chosen) == len(page):
+            yield Page(tuple(entities), server_time)
+            if after is None:
                 return
-            after = page[-1][0]
+            ask = replace(ask, after=after)
+
+    def _created(self, scope: str, entity_type: str, fields: Fields, marker: str | None) -> Entity | Exception:
+        try:
+            return self.system.add(scope, entity_type, fields, by=ACCOUNT, marker=marker)
+        except EntityError as refused:  # this row alone
+            return refused
 
     def _relink(self, link: Link, change: Callable[[tuple[Link, ...]], tuple[Link, ...]]) -> None:
         """Both ends of a link show it; which of them it moves, `limits` say."""
@@ -324,13 +339,18 @@ class MemoryConnector:
         await asyncio.sleep(self.system.latency)
 
 
-def _matches(entity: Entity, query: Query) -> bool:
-    if query.native is None:
-        return True
-    name, _, text = query.native.partition("=")
-    if name not in entity.fields:
-        raise ConfigurationError(f'The query "{query.native}" names no field', remedy="Write field=text.")
-    return str(entity.fields[name] or "") == text
+def _condition(native: str | None) -> Callable[[Fields], bool] | None:
+    """The native query `field=text` as a condition on fields."""
+    if native is None:
+        return None
+    name, _, text = native.partition("=")
+
+    def matches(fields: Fields) -> bool:
+        if name not in fields:
+            raise ConfigurationError(f'The query "{native}" names no field', remedy="Write field=text.")
+        return text == str(fields[name] or "")
+
+    return matches
 
 
 def _apply(config: MemoryConfig, to: MemorySystem) -> None:

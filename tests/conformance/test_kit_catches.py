@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from connectors._memory_store import Ask
 from connectors.conformance import ConnectorConformance, Subject
 from connectors.contract import Query
 from connectors.entity import Comment, Entity, EntityRef, Fields, Gone, Page, RichText, UserRef
@@ -28,7 +29,7 @@ class PagesByOffset(MemoryConnector):
     async def changes(self, query: Query) -> AsyncIterator[Page]:
         size, start = self.limits.max_page, 0
         while True:
-            listed = [e for _, e in self.system.listed(query.scope, query.entity_type, query.since)]
+            listed, _ = self.system.page(query.scope, query.entity_type, query.since, Ask(1000))
             yield Page(tuple(listed[start : start + size]))
             start += size
             if start >= len(listed):
@@ -185,7 +186,7 @@ class GuessesUsers(MemoryConnector):
 
 class FindsAnyMarker(MemoryConnector):
     async def find(self, scope: str, entity_type: str, marker: str) -> EntityRef | None:  # noqa: ARG002
-        return self.system.listed(scope, entity_type, None)[-1][1].ref
+        return self.system.page(scope, entity_type, None, Ask(1000))[0][-1].ref
 
 
 class ClaimsFinerClock(MemoryConnector):

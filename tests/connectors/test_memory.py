@@ -25,6 +25,7 @@ from connectors.contract import (
     HasUsers,
     Listens,
     Query,
+    WritesInBulk,
 )
 from connectors.entity import Attachment, Choice, Comment, Entity, EntityRef, Fields, Gone, RichText
 from connectors.errors import Changed, ConfigurationError, Forbidden, NotFound, Rejected, Unavailable
@@ -192,6 +193,7 @@ def test_every_optional_ability_is_there_until_it_is_taken_away() -> None:
     abilities = {
         "markers": FindsMarkers, "deletes": Deletes, "archives": Archives, "comments": HasComments,
         "attachments": HasAttachments, "links": HasLinks, "users": HasUsers, "history": HasHistory, "events": Listens,
+        "bulk": WritesInBulk,
     }  # fmt: skip
     for name, protocol in abilities.items():
         assert isinstance(connector(), protocol)
