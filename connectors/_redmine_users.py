@@ -33,22 +33,30 @@ class Directory:
 
     async def find(self, text: str) -> Sequence[UserRef]:
         """The active users whose mail address (case-folded), login or id is `text`."""
-        for number in await self._candidates(text):
-            await self._fetch(number, None)
-        wanted = text.casefold()
-        users = (user for user in self._users.values() if user is not None and user.id in self._active)
-        return [u for u in users if text in (u.id, u.username) or wanted == (u.email or "").casefold()]
+        if not text.strip():
+            return []
+        users = await (self._searched(text) if (await self._me()).get("admin") else self._fellows(text))
+        mail = text.casefold()
+        return [user for user in users if text in (user.id, user.username) or mail == (user.email or "").casefold()]
 
-    async def _candidates(self, text: str) -> set[str]:
-        """Ids of users among whom all that match are: an administrator may search, others know their fellow members."""
-        own = {text} if text.isdecimal() else set()
+    async def _searched(self, text: str) -> list[UserRef]:
+        """An administrator may search; an id is no search word, and is asked for."""
+        found = (await self._http.get_json("/users.json", name=text, limit=100))["users"]
+        users = {str(user["id"]): self._keep(user) for user in found}
+        if text.isdecimal() and text not in users:
+            self._users.pop(text, None)
+            await self.learn([(text, None)])
+            users |= {number: user for number, user in self._users.items() if number == text and user is not None}
+        return [user for number, user in users.items() if number in self._active]
+
+    async def _fellows(self, text: str) -> list[UserRef]:
+        """Others know the members of the projects that they are in, and whom they can name by id."""
         me = await self._me()
-        if me.get("admin"):
-            found = await self._http.get_json("/users.json", name=text, limit=100)
-            return own | {str(user["id"]) for user in found["users"]}
         projects = [membership["project"]["id"] for membership in me.get("memberships", ())]
         lists = await asyncio.gather(*(self._members(project) for project in projects))
-        return own | {str(me["id"])}.union(*lists)
+        numbers = {str(me["id"])}.union({text} if text.isdecimal() else (), *lists)
+        await self.learn((number, None) for number in numbers)
+        return [user for number in numbers & self._active if (user := self._users[number]) is not None]
 
     async def _members(self, project: int) -> set[str]:
         found: set[str] = set()
@@ -63,14 +71,15 @@ class Directory:
                 return found
 
     async def _fetch(self, number: str, name: str | None) -> None:
-        if number in self._users:
-            return
         try:
-            user = (await self._http.get_json(f"/users/{number}.json"))["user"]
+            self._keep((await self._http.get_json(f"/users/{number}.json"))["user"], name)
         except (NotFound, Forbidden):
             self._users[number] = None
-            return
-        full = f"{user.get('firstname', '')} {user.get('lastname', '')}".strip()
-        self._users[number] = UserRef(number, user.get("login"), user.get("mail"), name or full)
-        if user.get("status", ACTIVE) == ACTIVE:  # told to administrators; others see active users only
-            self._active.add(number)
+
+    def _keep(self, told: Mapping[str, Any], name: str | None = None) -> UserRef:
+        number = str(told["id"])
+        full = f"{told.get('firstname', '')} {told.get('lastname', '')}".strip()
+        user = self._users[number] = UserRef(number, told.get("login"), told.get("mail"), name or full)
+        # The status is told to administrators; others see active users only.
+        (self._active.add if told.get("status", ACTIVE) == ACTIVE else self._active.discard)(number)
+        return user
