@@ -264,3 +264,6 @@ _CODECS: dict[str, tuple[type, Any, Any]] = {
     "datetime": (datetime, lambda v: v.isoformat(), datetime.fromisoformat),
     "date": (date, lambda v: v.isoformat(), date.fromisoformat),
 }
+
+VALUE_TAGS = frozenset(_CODECS)
+"""The tags by which encoded values are recognised."""

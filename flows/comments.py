@@ -21,6 +21,7 @@ from connectors.errors import Changed, EntityError, Rejected
 from connectors.schema import FieldType
 from flows.actions import Pair
 from flows.fetch import comments_of, read
+from flows.intents import Intents, intent
 from flows.job import End, Job
 from flows.outcomes import Outcome, Recorder, failure
 from ledger.model import CommentLink, Intent, Link, LinkState
@@ -57,7 +58,6 @@ class Copy:
     source: Comment
     draft: Comment
     known: CommentLink | None = None
-    intent: Intent | None = None
 
 
 def digest(comment: Comment) -> str:
@@ -78,13 +78,13 @@ async def write_comments(job: Job, rules: Rules, recorder: Recorder, talks: Sequ
     open_talks = [talk for talk in talks if talk.link.id and talk.link.state is not LinkState.HALTED]
     known = job.ledger.comment_links([talk.link.id for talk in open_talks])
     work = [(talk, await _copies(job, rules, policy, talk, known[talk.link.id], recorder)) for talk in open_talks]
-    _intend(job, work)
+    intents = _intend(job, work)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(talk: Talk, copies: list[Copy]) -> None:
         async with gate:
             if not job.stopping():
-                await _write(job, talk, copies, recorder)
+                await _write(job, talk, copies, intents, recorder)
 
     errors = await asyncio.gather(*(one(talk, copies) for talk, copies in work), return_exceptions=True)
     recorder.flush()
@@ -207,40 +207,42 @@ async def _delete_twins(
 # -- doing it -----------------------------------------------------------------------------------------------------
 
 
-def _intend(job: Job, work: Sequence[tuple[Talk, list[Copy]]]) -> None:
+def _intend(job: Job, work: Sequence[tuple[Talk, list[Copy]]]) -> Intents:
     """One durable commit holds the intents of all new comments of the batch."""
-    assert job.lease is not None
-    now, pending = datetime.now(UTC), [(talk, copy) for talk, copies in work for copy in copies if copy.known is None]
-    if not pending:
-        return
-    # They are written one after another: each may be under way until the last of its pair is through.
-    intents = [
-        Intent(
-            0, job.name, job.target.name, job.row.key, "comment", copy.to, None, talk.link.id, "",
-            {"source": copy.source.id, "text": encode(copy.draft.text), "born": str(copy.to.other),
-             "hash": digest(copy.source)},
-            now, now + job.ends[copy.to].call_time,
-        )
-        for talk, copy in pending
-    ]  # fmt: skip
-    with job.ledger.begin(job.lease, durable=True) as tx:
-        for (_, copy), intent in zip(pending, tx.save_intents(intents), strict=True):
-            copy.intent = intent
+    intents = Intents(job)
+    intents.record(
+        {
+            id(copy): intent(
+                job,
+                "comment",
+                copy.to,
+                {"source": copy.source.id, "text": encode(copy.draft.text), "hash": digest(copy.source)},
+                link=talk.link.id,
+            )
+            for talk, copies in work
+            for copy in copies
+            if copy.known is None
+        }
+    )
+    return intents
 
 
-async def _write(job: Job, talk: Talk, copies: list[Copy], recorder: Recorder) -> None:
+async def _write(job: Job, talk: Talk, copies: list[Copy], intents: Intents, recorder: Recorder) -> None:
     """Write the comments of one pair in order; the first that fails leaves the later ones for the next time."""
     done = True
     for position, copy in enumerate(copies):
+        covered = intents.cover(id(copy))
         try:
             comment = await _put(job, talk, copy)
         except EntityError as error:
-            recorder.add(_failed(job, talk, copy, copies[position:], error))
+            # A refusal is certain, and what was not begun needs no recovery.
+            given_up = [open_one for c in copies[position:] if (open_one := intents.get(id(c)))]
+            recorder.add(_failed(job, talk, copy, given_up, error))
             done = False
             if not isinstance(error, Rejected):
                 break
             continue
-        recorder.add(_done(job, talk, copy, comment))
+        recorder.add(_done(job, talk, copy, comment, covered))
     if done or copies == []:
         _settle(job, talk, recorder)
 
@@ -280,7 +282,7 @@ async def _current(job: Job, talk: Talk, side: Side, *, again: bool = False) -> 
     return entity
 
 
-def _done(job: Job, talk: Talk, copy: Copy, comment: Comment) -> Outcome:
+def _done(job: Job, talk: Talk, copy: Copy, comment: Comment, covered: Intent | None) -> Outcome:
     job.report.counters.count("comments", copy.to)
     link = _linked(talk.link, copy.to.other, copy.source, comment)
     if copy.known is not None:
@@ -292,17 +294,15 @@ def _done(job: Job, talk: Talk, copy: Copy, comment: Comment) -> Outcome:
         after=comment.text.canonical,
         reason=f"comment {copy.source.id} of the {copy.to.other} side",
     )
-    return Outcome(comments=[link], intents=[copy.intent] if copy.intent else [], audit=[told])
+    return Outcome(comments=[link], intents=[covered] if covered else [], audit=[told])
 
 
-def _failed(job: Job, talk: Talk, copy: Copy, rest: Sequence[Copy], error: EntityError) -> Outcome:
+def _failed(job: Job, talk: Talk, copy: Copy, given_up: Sequence[Intent], error: EntityError) -> Outcome:
     side, ref = copy.to.other, talk.link.end(copy.to.other).ref
-    entry = failure(job, side, ref, "comment", error, url=talk.link.end(side).url, before=job.failures.get((side, ref)))
-    # A refusal is certain; and what was not begun needs no recovery.
-    certain = [c.intent for c in rest if c.intent is not None]
-    return Outcome(
-        failure=entry, intents=certain, audit=[job.audit("failed", entity=job.label(side, ref), reason=str(error))]
-    )
+    before = job.failures.get((side, ref))
+    entry = failure(job, side, ref, "comment", error, url=talk.link.end(side).url, before=before)
+    told = job.audit("failed", entity=job.label(side, ref), reason=str(error))
+    return Outcome(failure=entry, intents=given_up, audit=[told])
 
 
 def _linked(link: Link, born: Side, source: Comment, twin: Comment) -> CommentLink:

@@ -23,7 +23,7 @@ from flows.fetch import look, next_batch, read
 from flows.filters import filter_actions, fuse
 from flows.job import Job
 from flows.jobs import jobs_of
-from flows.mapping import Settle, plan_batch
+from flows.mapping import Settlement, plan_batch
 from flows.planned import plan_rows
 from flows.recover import pause, recover
 from flows.report import RefreshOptions, Report, TargetReport
@@ -62,7 +62,7 @@ async def refresh_connector(
     run_id: str | None = None,
     requested: bool = True,
     progress: Progress | None = None,
-    settle: Settle | None = None,
+    settle: Settlement | None = None,
     retry: bool = False,
 ) -> Report:
     """Refresh one connector and answer the report.
@@ -142,7 +142,7 @@ async def _round(
     keep: Keep | None,
     step: Step,
     progress: Progress | None,
-    settle: Settle | None,
+    settle: Settlement | None,
     retry: bool,
 ) -> None:
     """Refresh every target once; one that fails never stops the others."""
@@ -220,7 +220,7 @@ def _record(runtime: Runtime, lease: Lease | None, report: Report, state: str) -
 class _Refresh:
     """The stages for one job."""
 
-    def __init__(self, job: Job, step: Step, settle: Settle | None, retry: bool) -> None:
+    def __init__(self, job: Job, step: Step, settle: Settlement | None, retry: bool) -> None:
         self.job, self.step, self.settle = job, step, settle
         self.retry = retry or job.options.full
         self.began = datetime.now(UTC)

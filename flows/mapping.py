@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from connectors.contract import HasHistory
@@ -34,10 +35,16 @@ from mappings.config import Side
 from mappings.merge import Kind
 from mappings.plan import PairPlan, Rules, plan_create, plan_pair
 
-Settle = Mapping[str, "Side | tuple[Side, Value]"]
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a steward decided for one link: row key -> a side, or (side, value in that side's terms)."""
+
+    link: int
+    choices: Mapping[str, Side | tuple[Side, Value]]
 
 
-async def plan_batch(job: Job, batch: Batch, *, retry: bool = False, settle: Settle | None = None) -> list[Action]:
+async def plan_batch(job: Job, batch: Batch, *, retry: bool = False, settle: Settlement | None = None) -> list[Action]:
     """The actions for a batch. Users that a translation asks for are looked up, then it is planned again."""
     rules = await job.rules()
     singles, adopted = await find_twins(job, rules, batch.singles)
@@ -56,7 +63,7 @@ def _plan(
     singles: Sequence[Single],
     adopted: Sequence[Action | tuple[Single, Single]],
     retry: bool,
-    settle: Settle | None,
+    settle: Settlement | None,
 ) -> list[Action]:
     actions: list[Action] = [_plan_linked(job, rules, pair, retry, settle) for pair in pairs]
     for found in adopted:
@@ -64,7 +71,7 @@ def _plan(
     return actions + [_plan_single(job, rules, single) for single in singles]
 
 
-def _plan_linked(job: Job, rules: Rules, pair: Pair, retry: bool, settle: Settle | None) -> Action:
+def _plan_linked(job: Job, rules: Rules, pair: Pair, retry: bool, settle: Settlement | None) -> Action:
     if not pair.moved and settle is None:
         return TouchAction(pair)
     for side in Side:
@@ -91,7 +98,7 @@ def _plan_linked(job: Job, rules: Rules, pair: Pair, retry: bool, settle: Settle
         job.users,
         restorable=restorable,
         retry=retry,
-        settle=settle,
+        settle=settle.choices if settle and settle.link == pair.link.id else None,
         adapt=job.adapt,
     )
     return UpdateAction(pair, plan)

@@ -36,7 +36,7 @@ class Outcome:
     """Fields whose conflicts are over; None: none. `closed_as` says how: agreed or resolved."""
     closed_as: str = "agreed"
     failure: Failure | None = None
-    healed: Sequence[EntityRef] = ()
+    healed: Sequence[tuple[Side, EntityRef]] = ()
     audit: Sequence[AuditEntry] = ()
 
 
@@ -73,9 +73,15 @@ class Recorder:
                     tx.close_conflicts(outcome.link.id, outcome.closed_as, fields=outcome.closed)
             tx.save_conflicts([of_link(conflict, o.link) for o in kept for conflict in o.conflicts])
             tx.save_failures([outcome.failure for outcome in outcomes if outcome.failure is not None])
-            healed = [ref for outcome in outcomes for ref in outcome.healed]
-            if healed:
-                tx.close_failures(self.job.name, refs=healed, state="done")
+            for side in Side:
+                healed = [
+                    ref
+                    for outcome in outcomes
+                    for s, ref in outcome.healed
+                    if s is side and (s, ref) in self.job.failures
+                ]
+                if healed:
+                    tx.close_failures(self.job.name, side=side, refs=healed, state="done")
             tx.audit([entry for outcome in outcomes for entry in outcome.audit])
             for feed, cursor in cursors:
                 tx.save_cursor(feed, cursor)

@@ -76,7 +76,7 @@ async def carry_out(job: Job, rules: Rules, pair: Pair, plan: PairPlan, *, settl
             for name in outcome.closed
         )]  # fmt: skip
     outcome.link = pair.link = replace(link, state=state_of(link, halted=bool(open_conflicts)))
-    outcome.healed = [pair.link.left.ref, pair.link.right.ref]
+    outcome.healed = [(side, pair.link.end(side).ref) for side in Side]
     return outcome
 
 

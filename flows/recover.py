@@ -165,7 +165,7 @@ async def _adopt(job: Job, intent: Intent, twin: Entity, recorder: Recorder) -> 
         entity=job.label(intent.side, twin.ref),
         reason=f"twin of {job.label(intent.side.other, intent.source)}",
     )
-    recorder.add(Outcome(link, intents=[intent], audit=[told], healed=[intent.source]))
+    recorder.add(Outcome(link, intents=[intent], audit=[told], healed=[(intent.side.other, intent.source)]))
 
 
 def _states(rules: Rules, intent: Intent, twin: Entity) -> dict[str, RowState]:

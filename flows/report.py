@@ -14,7 +14,7 @@ from mappings.config import Side
 class RefreshOptions:
     """The options of a refresh (SPEC A4). Two requests are merged only if their options are equal.
 
-    `entities`: `left:ID` or `right:ID`. `full`: everything is read again, deletes included. `since`: changes since then.
+    `entities`: `left:ID` or `right:ID`. `full`: read everything again, find deletes too. `since`: changes since then.
     """
 
     targets: tuple[str, ...] = ()

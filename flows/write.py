@@ -7,7 +7,6 @@ an answer that was lost leaves the intent open, and recovery (recover.py) finds 
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from flows.comments import Talk, write_comments
 from flows.ends import GONE, touched_end
 from flows.fetch import read
 from flows.halts import halt
+from flows.intents import Intents, intent
 from flows.job import Job
 from flows.outcomes import Outcome, Recorder, failure, state_of
 from flows.pairs import carry_out
@@ -82,35 +82,23 @@ class Writing:
         self.recorder = Recorder(job)
         self.talks: list[Talk] = []
         self.broken: ConnectorError | None = None
-        self.intents: dict[int, Intent] = {}
+        self.intents = Intents(job)
 
     # -- intents ---------------------------------------------------------------------------------------------
 
     def intend(self, actions: Sequence[Action]) -> None:
         """One durable commit holds the intents of all creates of the batch, before any of them is called."""
         creates = [a for a in actions if isinstance(a, CreateAction)]
-        if not creates or self.job.lease is None:
-            return
-        now = datetime.now(UTC)
-        intents = [self._intent(action, now) for action in creates]
-        with self.job.ledger.begin(self.job.lease, durable=True) as tx:
-            saved = tx.save_intents(intents)
-        self.intents = {id(action): intent for action, intent in zip(creates, saved, strict=True)}
+        self.intents.record({id(action): self._intent(action) for action in creates})
 
-    def _intent(self, action: CreateAction, now: datetime) -> Intent:
-        end = self.job.ends[action.to]
+    def _intent(self, action: CreateAction) -> Intent:
         rows = {row.key: encode(row.value(action.to.other, action.source.fields)) for row in self.rules.rows}
         payload = {
             "fields": {name: encode(value) for name, value in action.create.fields.items()},
             "sent": {key: encode(value) for key, value in action.create.sent.items()},
             "source": rows,
         }
-        job = self.job
-        marker = f"syncline-{uuid.uuid4().hex}"
-        return Intent(
-            0, job.name, job.target.name, job.row.key, "create", action.to, action.source.ref, None, marker, payload,
-            now, now + end.call_time,
-        )  # fmt: skip
+        return intent(self.job, "create", action.to, payload, source=action.source.ref)
 
     # -- one action ------------------------------------------------------------------------------------------
 
@@ -144,17 +132,17 @@ class Writing:
     def _broke(self, action: Action, error: ConnectorError) -> None:
         """The system itself is in trouble. A create that certainly did not happen leaves no intent behind."""
         self.broken = self.broken or error
-        intent = self.intents.get(id(action))
-        if intent is not None and (not isinstance(error, Unavailable) or not error.sent):
-            self.recorder.add(Outcome(intents=[intent]))
+        open_intent = self.intents.get(id(action))
+        if open_intent is not None and (not isinstance(error, Unavailable) or not error.sent):
+            self.recorder.add(Outcome(intents=[open_intent]))
 
     def _fail(self, action: Action, error: Exception, *, certain: bool) -> None:
         side, entity = _subject(action)
-        intent = self.intents.get(id(action))
+        open_intent = self.intents.get(id(action))
         told = error if isinstance(error, ConnectorError) else f"{type(error).__name__}: {error}"
         outcome = self._failed(side, entity.ref, _word(action), told, entity.url)
-        if intent is not None and certain:
-            outcome.intents = [intent]
+        if open_intent is not None and certain:
+            outcome.intents = [open_intent]
         if isinstance(action, UpdateAction):
             outcome.link = replace(action.pair.link, state=LinkState.FAILED)
         self.recorder.add(outcome)
@@ -169,9 +157,9 @@ class Writing:
 
     async def _create(self, action: CreateAction) -> Outcome:
         job, to = self.job, action.to
-        end, intent = job.ends[to], self.intents.get(id(action))
+        end, covered = job.ends[to], self.intents.cover(id(action))
         seen = end.clock()
-        create, twin = await self._called(action.create, end.scope, end.type, intent.marker if intent else None)
+        create, twin = await self._called(action.create, end.scope, end.type, covered.marker if covered else None)
         states = agreed_at_create(self.rules, create, twin)
         source_end = job.ends[to.other].link_end(
             action.source, seen=action.seen, touched=True, settled=not action.comments
@@ -192,8 +180,8 @@ class Writing:
         pair.put(to, twin, seen)
         pair.put(to.other, action.source, action.seen)
         outcome = await self._back(pair, [told])
-        outcome.intents = [intent] if intent else []
-        outcome.healed = [action.source.ref]
+        outcome.intents = [covered] if covered else []
+        outcome.healed = [(to.other, action.source.ref)]
         if action.comments:
             self.talks.append(Talk(outcome, pair, {to.other: action.comments}, fresh=True))
         return outcome
@@ -262,7 +250,7 @@ class Writing:
             after=job.label(Side.RIGHT, action.right.ref),
         )
         outcome.audit = [told, *outcome.audit]
-        outcome.healed = [action.left.ref, action.right.ref]
+        outcome.healed = [(Side.LEFT, action.left.ref), (Side.RIGHT, action.right.ref)]
         return outcome
 
     async def _update(self, pair: Pair, plan: PairPlan) -> Outcome:
