@@ -5,8 +5,9 @@ Rule of this file: a reader works the same on its own and inside a transaction; 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -15,8 +16,10 @@ from sqlalchemy import ColumnElement, Connection, Delete, Select, Table, Update,
 from ledger.codec import Columns, Row
 from ledger.database import insert_or
 from ledger.errors import LedgerError
+from ledger.model import Conflict, Failure, Intent, Link
 
 T = TypeVar("T")
+V = TypeVar("V", Link, Intent, Conflict, Failure)
 
 CHUNK = 1000
 """Values per IN list: well below the limits of both databases."""
@@ -79,18 +82,29 @@ class Writer(Reader):
         if found != len(rows):
             raise LedgerError(f"{len(rows) - found} rows of {table.name} are not in the ledger any more")
 
-    def _save(self, table: Table, known: Mapping[int, Columns], new: list[Columns]) -> list[int]:
-        """Update the known ones, insert the new ones; the ids of the new ones, in order."""
+    def _save(
+        self, table: Table, values: list[V], row: Callable[[V], Columns], place: Callable[[V], Hashable] = id
+    ) -> list[V]:
+        """Insert the values with id 0, update the others; all of them, with their ids, in the given order.
+
+        Values of one place are one row: the last of them is what is kept.
+        """
+        known = {value.id: row(value) for value in values if value.id}
+        new = {place(value): row(value) for value in values if not value.id}
         self._update(table, known)
-        return self._insert(table, new)
+        ids = dict(zip(new, self._insert(table, list(new.values())), strict=True))
+        return [value if value.id else replace(value, id=ids[place(value)]) for value in values]
 
     def _put(self, table: Table, rows: list[Columns]) -> None:
-        """Insert, or replace what has the same primary key."""
+        """Insert, or replace what has the same primary key; of several, the last is kept."""
         if not rows:
             return
+        keys = [column.name for column in table.primary_key]
+        last = {tuple(row[key] for key in keys): row for row in rows}
         statement = insert_or(self._connection, table)
-        rest = {column: statement.excluded[column] for column in rows[0] if column not in table.primary_key.columns}
-        self._connection.execute(statement.on_conflict_do_update(index_elements=table.primary_key, set_=rest), rows)
+        rest = {column: statement.excluded[column] for column in rows[0] if column not in keys}
+        put = statement.on_conflict_do_update(index_elements=table.primary_key, set_=rest)
+        self._connection.execute(put, list(last.values()))
 
     def _delete(self, table: Table, ids: Collection[int]) -> None:
         for chunk in chunks(ids):

@@ -67,14 +67,12 @@ class InboxWriter(InboxReader, Writer):
 
         A field of a link has at most one open conflict: a new one updates it, and keeps its id and moment.
         """
-        there = {(c.link, c.field): c for c in self._open_conflicts({c.link for c in conflicts if not c.id})}
-        saved = []
+        there = {_field(found): found for found in self._open_conflicts({c.link for c in conflicts if not c.id})}
+        known = []
         for conflict in conflicts:
-            first = None if conflict.id else there.get((conflict.link, conflict.field))
-            saved.append(replace(conflict, id=first.id, at=first.at) if first else conflict)
-        known = {conflict.id: codec.conflict_row(conflict) for conflict in saved if conflict.id}
-        ids = iter(self._save(tables.conflicts, known, [codec.conflict_row(c) for c in saved if not c.id]))
-        return [conflict if conflict.id else replace(conflict, id=next(ids)) for conflict in saved]
+            first = None if conflict.id else there.get(_field(conflict))
+            known.append(replace(conflict, id=first.id, at=first.at) if first else conflict)
+        return self._save(tables.conflicts, known, codec.conflict_row, _field)
 
     def close_conflicts(self, link: int, state: str, *, fields: Collection[str] | None = None) -> None:
         """Close the open conflicts of a link (of some fields) as `resolved` or `agreed`."""
@@ -88,11 +86,9 @@ class InboxWriter(InboxReader, Writer):
 
         An entity has at most one open failure per connector, target and side: a new one updates it.
         """
-        there = {_place(f): f.id for f in self._open_failures([f for f in failures if not f.id])}
-        saved = [failure if failure.id else replace(failure, id=there.get(_place(failure), 0)) for failure in failures]
-        known = {failure.id: codec.failure_row(failure) for failure in saved if failure.id}
-        ids = iter(self._save(tables.failures, known, [codec.failure_row(f) for f in saved if not f.id]))
-        return [failure if failure.id else replace(failure, id=next(ids)) for failure in saved]
+        there = {_place(found): found.id for found in self._open_failures([f for f in failures if not f.id])}
+        known = [failure if failure.id else replace(failure, id=there.get(_place(failure), 0)) for failure in failures]
+        return self._save(tables.failures, known, codec.failure_row, _place)
 
     def close_failures(
         self,
@@ -149,6 +145,11 @@ class InboxWriter(InboxReader, Writer):
 def _given(*pairs: tuple[ColumnElement[Any], str | int | None]) -> list[ColumnElement[bool]]:
     """The conditions of the values that are given."""
     return [column == value for column, value in pairs if value is not None]
+
+
+def _field(conflict: Conflict) -> tuple[int, str]:
+    """What can have one open conflict at a time."""
+    return conflict.link, conflict.field
 
 
 def _place(failure: Failure) -> tuple[str, str, Side, EntityRef]:

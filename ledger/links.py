@@ -6,11 +6,10 @@ Rule of this file: an entity has at most one link per connector, and no question
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ledger import codec, tables
@@ -89,21 +88,22 @@ class LinkReader(Reader):
         """The links whose last whole comparison is the longest ago, never compared ones first."""
         due = select(tables.links).where(*_of(connector, target))
         # Two questions, because the databases disagree on where NULL sorts, and an index must answer both.
-        never = self._links(due.where(_links.checked.is_(None)))
-        if len(never) == limit:
-            return never
-        return (
-            never + self._links(due.where(_links.checked.is_not(None)).order_by(_links.checked))[: limit - len(never)]
-        )
+        never = self._links(due.where(_links.checked.is_(None)).limit(limit))
+        once = due.where(_links.checked.is_not(None)).order_by(_links.checked)
+        return never + self._links(once.limit(limit - len(never)))
 
     def links_outdated(
         self, connector: str, target: str, row: str, mapping: str, *, after: int = 0, limit: int
     ) -> list[Link]:
         """Links of an entity row that were last merged under another version of the mapping, by ascending id."""
-        # Not `!=`: two ranges are found in the index at once where none is outdated, among a million links too.
-        other = or_(_links.mapping < mapping, _links.mapping > mapping)
-        where = (*_of(connector, target), _links.entity_row == row, other, _links.id > after)
-        return self._links(select(tables.links).where(*where).order_by(_links.id).limit(limit))
+        where = (*_of(connector, target), _links.entity_row == row)
+        # The two ends of the index tell at once that none is outdated, among a million links too.
+        first, last = (select(end(_links.mapping)).where(*where).scalar_subquery() for end in (func.min, func.max))
+        found = self._first(select(first.label("first"), last.label("last")))
+        if found is None or {found.first, found.last} <= {mapping, None}:
+            return []
+        outdated = select(tables.links).where(*where, _links.mapping != mapping, _links.id > after)
+        return self._links(outdated.order_by(_links.id).limit(limit))
 
     def count_links(self, connector: str, target: str | None = None, *, state: LinkState | None = None) -> int:
         counts = self.counts(connector, target)
@@ -133,16 +133,13 @@ class LinkWriter(LinkReader, Writer):
 
         Raises LedgerError, naming both links, if an entity would have two links of one connector.
         """
-        known = {link.id: codec.link_row(link) for link in links if link.id}
-        new = [codec.link_row(link) for link in links if not link.id]
         try:
             with self._connection.begin_nested():
-                ids = iter(self._save(tables.links, known, new))
+                return self._save(tables.links, links, codec.link_row)
         except IntegrityError:
             if twins := self._second_link(links):
                 raise LedgerError(f"{twins}. Nothing of this transaction was written") from None
             raise
-        return [link if link.id else replace(link, id=next(ids)) for link in links]
 
     def remove_links(self, ids: Collection[int]) -> None:
         """Forget links, with their comment links; their open conflicts are closed as `agreed`."""

@@ -202,12 +202,12 @@ class AuditEntry:
     before: Any = None
     after: Any = None
     reason: str = ""
+    id: int = 0
 
     @classmethod
     def now(cls, what: str, connector: str = "", run: str = "", *, who: str = "syncline", **more: Any) -> AuditEntry:
         """A line about something that just happened."""
         return cls(datetime.now(UTC), who, what, connector, run, **more)
-    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

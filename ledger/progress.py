@@ -6,7 +6,6 @@ Rule of this file: an intent is in the ledger before its call leaves, and leaves
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -52,9 +51,7 @@ class ProgressReader(Reader):
 class ProgressWriter(ProgressReader, Writer):
     def save_intents(self, intents: list[Intent]) -> list[Intent]:
         """Insert those with id 0, update the others; all of them, with their ids, in the given order."""
-        known = {intent.id: codec.intent_row(intent) for intent in intents if intent.id}
-        ids = iter(self._save(tables.intents, known, [codec.intent_row(intent) for intent in intents if not intent.id]))
-        return [intent if intent.id else replace(intent, id=next(ids)) for intent in intents]
+        return self._save(tables.intents, intents, codec.intent_row)
 
     def drop_intents(self, ids: Collection[int]) -> None:
         self._delete(tables.intents, ids)

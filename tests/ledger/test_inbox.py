@@ -64,6 +64,15 @@ def test_an_entity_has_one_open_failure_per_target_and_side(ledger: Ledger) -> N
     assert ledger.failures(ids=[first.id])[0].url == "http://127.0.0.1/7"
 
 
+def test_two_failures_of_one_entity_in_one_batch_are_one(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        first, second = tx.save_failures([failure("7", error="first"), failure("7", error="second")])
+        one, other = tx.save_conflicts([conflict(1, left="first"), conflict(1, left="second")])
+    assert (first.id, one.id) == (second.id, other.id)
+    assert [found.error for found in ledger.failures()] == ["second"]
+    assert [found.left for found in ledger.conflicts()] == ["second"]
+
+
 def test_a_dismissed_failure_stays_and_a_new_one_opens(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         (first,) = tx.save_failures([failure("7")])

@@ -230,7 +230,7 @@ def test_comment_links_are_saved_edited_and_dropped(ledger: Ledger) -> None:
     assert ledger.comment_links([one, two]) == {one: [first, second], two: []}
     edited = replace(first, left_hash="other", right_hash="words")
     with ledger.begin() as tx:
-        tx.save_comment_links([edited])
+        tx.save_comment_links([replace(edited, left_hash="other yet"), edited])
         tx.drop_comment_links(one, Side.RIGHT, ["b11"])
     assert ledger.comment_links([one]) == {one: [edited]}
 
