@@ -6,9 +6,10 @@ thing that may be wrong. `check.py` puts file and line to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from connectors.schema import FieldType
 from mappings.config import Condition, Direction, EntityRow, FieldRow, IntegrationConnector, Side
 from mappings.criteria import ConditionError, parse
 from mappings.findings import Severity, Where, nearest
@@ -49,9 +50,12 @@ def feeds(row: FieldRow, side: Side) -> bool:
     return row.direction.writes(side) or row.name(side.other) is None
 
 
-def inline_table(row: FieldRow) -> ValueTable | None:
-    """The value table that stands in the row itself."""
-    return ValueTable(row.values.items(), row.back) if row.values is not None else None
+def inline_table(row: FieldRow, types: Mapping[Side, FieldType] | None = None) -> ValueTable | None:
+    """The value table that stands in the row itself, for fields of these types where they are known."""
+    if row.values is None:
+        return None
+    types = types or {}
+    return ValueTable(row.values.items(), row.back, left_type=types.get(Side.LEFT), right_type=types.get(Side.RIGHT))
 
 
 # ---- entity rows ----------------------------------------------------------------------------------------------------
@@ -171,8 +175,12 @@ def _tables(spot: Spot) -> Iterator[Complaint]:
 
 def _lossy(spot: Spot) -> Iterator[Complaint]:
     table = inline_table(spot.row)
-    if table is None or not spot.may_write(Side.LEFT):
-        return
+    if table is not None and spot.may_write(Side.LEFT):
+        yield from lossy(table)
+
+
+def lossy(table: ValueTable) -> Iterator[Complaint]:
+    """Right values that several left values become, without a chosen way back."""
     for right, lefts in table.lossy(Side.RIGHT).items():
         problem = f"{_list(lefts)} all become {right!r}, and nothing says what {right!r} becomes"
         way = f"back: {{{right!r}: {'|'.join(lefts)}}}" if right == "" else f"back: {{{right}: {'|'.join(lefts)}}}"

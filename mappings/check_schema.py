@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from connectors.schema import EntitySchema, FieldSchema, FieldType
-from mappings.check_rows import Complaint, feeds, inline_table
+from mappings.check_rows import Complaint, feeds, inline_table, lossy
 from mappings.config import Condition, EntityRow, FieldRow, IntegrationConnector, Side, Target, permitted
 from mappings.criteria import ConditionError, parse
 from mappings.findings import CODES, Finding, nearest, path_text
@@ -86,8 +86,9 @@ def _complaints(
         for side in unknown:
             yield _unknown(schemas[side], named[side], ("fields", j, side.value), side)
         found = {side: schemas[side].fields.get(named.get(side, "")) for side in Side}
-        fit = _Fit(field, found, tables.get(field.key) or inline_table(field), sides)
-        for one in (*_writable(fit), *_types(fit), *_values(fit), *_coverage(fit)):
+        types = {side: schema.type for side, schema in found.items() if schema}
+        fit = _Fit(field, found, tables.get(field.key) or inline_table(field, types), sides)
+        for one in (*_writable(fit), *_types(fit), *_table(fit), *_values(fit), *_coverage(fit)):
             yield Complaint(("fields", j, *one.below), one.code, one.problem, one.remedy, one.severity)
         for side in Side:
             given = field.if_.of(side) if field.if_ else None
@@ -151,6 +152,20 @@ def _types(fit: _Fit) -> Iterator[Complaint]:
     if fit.row.overwrite and len(both := list(fit.flows())) == 2 and not all(t.multiple for _, _, t in both):
         problem = f"overwrite would undo what people write to {fit.row.right!r}, which flows both ways"
         yield Complaint(("overwrite",), "overwrites_edits", problem, severity="warning")
+
+
+def _table(fit: _Fit) -> Iterator[Complaint]:
+    """What only the types bring to light (1 and 1.0 are one number), and what is wrong with a workbook's table."""
+    if fit.table is None:
+        return
+    written = inline_table(fit.row)
+    for side, _, _ in fit.flows():
+        if side is Side.LEFT and not (written and any(lossy(written))):
+            yield from lossy(fit.table)
+        if side is Side.RIGHT:
+            for left, rights in fit.table.lossy(Side.LEFT).items():
+                problem = f"{left!r} would become {' and '.join(map(repr, rights))}"
+                yield Complaint(("values",), "ambiguous_values", problem)
 
 
 def _values(fit: _Fit) -> Iterator[Complaint]:

@@ -329,6 +329,15 @@ def against_schemas(configuration: Loaded, right: EntitySchema = RIGHT) -> list[
                 ("warning", "unmapped_value", f"{ROW}.left"),
             ],
         ),
+        # tables whose texts meet as numbers
+        (
+            "{left: points, right: tag, values: {1: a, 1.0: b}}",
+            [("error", "ambiguous_values", f"{ROW}.values")],
+        ),
+        (
+            "{left: owner, right: number, values: {a: 1, b: 1.0}, direction: right_to_left}",
+            [("error", "lossy_values", f"{ROW}.values")],
+        ),
         ("{right: prio, constant: 3}", [("warning", "unknown_value", f"{ROW}.constant")]),
         (
             "{left: title, right: prio, default: {right: 3}, direction: left_to_right}",
@@ -389,3 +398,10 @@ def test_what_is_only_read_need_not_be_writable(tmp_path: Path) -> None:
         connector="    permitted_synchronization: FROM_THIRD_PARTY",
     )
     assert against_schemas(configuration) == []
+
+
+def test_every_published_code_is_used() -> None:
+    rooms = [EXAMPLES.parent / room for room in ("mappings", "flows")]
+    files = [file for room in rooms for file in room.glob("*.py") if file.name != "findings.py"]
+    code = "\n".join(file.read_text("utf-8") for file in files)
+    assert [word for word in CODES if f'"{word}"' not in code] == []

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, Field, SecretStr
+from ruamel.yaml import YAML
 
 from connectors.contract import ApiKey, Basic, SystemConfig
+from mappings.check import check
 from mappings.config import Direction
 from mappings.findings import ConfigurationErrors, Finding
 from mappings.load import Loaded, SystemEntry, load, resolve_system
@@ -507,3 +513,41 @@ def test_texts_in_lists_of_a_system_are_the_text_as_written(tmp_path: Path) -> N
 def test_without_the_models_of_the_kinds_systems_are_kept_as_written(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("group: g\nsystems:\n  desk: {kind: any, password: HUSH, own: 1}\n")
     assert [finding.code for finding in load(tmp_path).findings] == ["plain_secret"]
+
+
+# ---- whatever is written, the answer is findings --------------------------------------------------------------------
+
+FULL = (Path(__file__).parents[2] / "examples" / "desk-redmine.yaml").read_text("utf-8")
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def survives(text: str) -> None:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "a.yaml").write_text(text, "utf-8", errors="replace")
+        configuration = load(Path(folder) / "a.yaml", system_model=system_model)
+        findings = check(configuration)
+        assert configuration.ok or any(finding.severity == "error" for finding in findings)
+        assert all(finding.line > 0 and finding.remedy for finding in findings)
+
+
+@given(st.integers(0, len(FULL)), st.integers(0, 30), st.text(max_size=6))
+def test_a_damaged_file_is_a_finding_and_no_crash(start: int, length: int, instead: str) -> None:
+    survives(FULL[:start] + instead + FULL[start + length :])
+
+
+@given(st.data())
+def test_anything_in_the_place_of_anything_is_a_finding_and_no_crash(data: st.DataObject) -> None:
+    tree = YAML(typ="safe", pure=True).load(FULL)
+    holder: Any = tree
+    while True:
+        places = list(holder) if isinstance(holder, dict) else range(len(holder))
+        place = data.draw(st.sampled_from(list(places)))
+        if not isinstance(holder[place], dict | list) or not holder[place] or data.draw(st.booleans()):
+            holder[place] = data.draw(JUNK)
+            break
+        holder = holder[place]
+    survives(json.dumps(tree))
