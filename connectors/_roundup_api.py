@@ -135,9 +135,9 @@ class Api:
             self._web = links[0].rpartition("rest/data/")[0]
         return self._web
 
-    async def schema(self) -> TrackerSchema:
+    async def schema(self, *, fresh: bool = False) -> TrackerSchema:
         """All classes with the types of their properties. Raises ConfigurationError where XML-RPC is switched off."""
-        if self._schema is None:
+        if self._schema is None or fresh:
             response = await self.http.request(
                 "POST",
                 f"{self._root}/xmlrpc",
@@ -159,8 +159,11 @@ class Api:
         return self._schema
 
     async def _write_headers(self) -> dict[str, str]:
+        """Roundup wants to see that a write comes from its own address, by whichever name we reach it."""
         web = await self.web()
-        return {"Origin": "/".join(web.split("/")[:3]), "Referer": web}
+        scheme, _, host = web.split("/")[:3]
+        headers = {"Origin": f"{scheme}//{host}", "Referer": web}
+        return headers if f"//{host}" in self._root else {**headers, "X-Forwarded-Host": host}
 
     def _data(self, response: httpx.Response) -> Any:
         answer = self.http.json(response)

@@ -1,4 +1,4 @@
-"""Single reads that are asked for at the same time become one request.
+"""Reading in bulk: single reads that are asked for at the same time become one request, and pages come ahead.
 
 Rule of this file: a read begins after it was asked for, so what the asker wrote before is in the answer.
 """
@@ -6,8 +6,9 @@ Rule of this file: a read begins after it was asked for, so what the asker wrote
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Generic, TypeVar
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Generic, TypeVar
 
 V = TypeVar("V")
 
@@ -45,3 +46,19 @@ class _Batch(Generic[V]):
         self.loop = loop
         self.ids: set[str] = set()
         self.task: asyncio.Task[Mapping[str, V]] | None = None
+
+
+async def ahead(reads: Iterable[Coroutine[Any, Any, V]], most: int) -> AsyncIterator[V]:
+    """The results of `reads` in their order, with up to `most` of them under way at a time."""
+    under_way: deque[asyncio.Task[V]] = deque()
+    try:
+        for read in reads:
+            under_way.append(asyncio.create_task(read))
+            if len(under_way) == most:
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)

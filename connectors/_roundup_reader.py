@@ -9,6 +9,7 @@ from __future__ import annotations
 from asyncio import gather
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from time import monotonic
 from typing import Any
 
 from connectors._roundup_api import Api, Row
@@ -32,6 +33,9 @@ from connectors.schema import EntitySchema, FieldType
 LABELS = 2
 """The verbosity at which links show the name of what they point at."""
 
+_USERS_FOR = 300.0
+"""Seconds after which the users are asked for again: their addresses may have changed."""
+
 _KEPT_PROPERTIES = ("messages", "files")
 _USER_FIELDS = ("username", "realname", "address", "alternate_addresses", "roles")
 
@@ -43,6 +47,7 @@ class Reader:
         self._api = api
         self._username = username
         self._users: dict[str, UserRef] = {}
+        self._users_until = 0.0
         self._user_rows: dict[str, Row] = {}
         self._strangers: set[str] = set()
         self._choices: dict[str, tuple[Choice, ...] | None] = {}
@@ -52,7 +57,8 @@ class Reader:
         return (await self._schema_with(ticket)).fields(ticket)
 
     async def schema(self, ticket: str) -> EntitySchema:
-        """The ticket class in canonical terms, with the choices as they are now."""
+        """The ticket class in canonical terms, as it and its choices are now."""
+        await self._api.schema(fresh=True)
         known = await self._schema_with(ticket)
         lookups = known.lookups(ticket)
         choices = await gather(*(self.choices(name, fresh=True) for name in lookups))
@@ -129,9 +135,9 @@ class Reader:
         }
 
     async def users_of(self, ids: Iterable[str]) -> Mapping[str, UserRef]:
-        """The active users, asked for again if one of `ids` is new."""
+        """The active users, asked for again if one of `ids` is new, and now and then."""
         unknown = set(ids) - self._users.keys() - self._strangers
-        if unknown or not self._users:
+        if unknown or monotonic() > self._users_until:
             await self.load_users()
             self._strangers |= unknown - self._users.keys()
         return self._users
@@ -139,6 +145,7 @@ class Reader:
     async def load_users(self) -> None:
         params = {"@fields": ",".join(_USER_FIELDS), "@verbose": 0, "@sort": "id"}
         rows = (await self._api.list("user", params)).rows
+        self._users_until = monotonic() + _USERS_FOR
         self._user_rows = {row["id"]: row for row in rows}
         self._users = {
             row["id"]: UserRef(row["id"], row.get("username"), row.get("address") or None, row.get("realname") or None)

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -24,18 +32,30 @@ from tests.systems.roundup import ANN_PASSWORD, MakeTracker, roundup_connector
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture
-async def desk(roundup_classic: Tracker) -> AsyncIterator[RoundupConnector]:
-    connector = roundup_connector(roundup_classic)
-    yield connector
-    await connector.close()
+Connect = Callable[..., RoundupConnector]
 
 
 @pytest.fixture
-async def workshop(roundup_devel: Tracker) -> AsyncIterator[RoundupConnector]:
-    connector = roundup_connector(roundup_devel)
-    yield connector
-    await connector.close()
+async def connect() -> AsyncIterator[Connect]:
+    """Builds connectors that are closed with the test."""
+    async with AsyncExitStack() as stack:
+
+        def connected(*args: Any, **options: Any) -> RoundupConnector:
+            connector = roundup_connector(*args, **options)
+            stack.push_async_callback(connector.close)
+            return connector
+
+        yield connected
+
+
+@pytest.fixture
+def desk(roundup_classic: Tracker, connect: Connect) -> RoundupConnector:
+    return connect(roundup_classic)
+
+
+@pytest.fixture
+def workshop(roundup_devel: Tracker, connect: Connect) -> RoundupConnector:
+    return connect(roundup_devel)
 
 
 async def make(connector: RoundupConnector, ticket: str = "issue", **fields: Any) -> Entity:
@@ -199,15 +219,14 @@ async def test_a_comment_holds_the_status_that_somebody_just_set(
     assert after.fields["status"] == Choice("resolved")
 
 
-async def test_who_may_not_set_the_status_can_still_comment(roundup_devel: Tracker) -> None:
-    ann = roundup_connector(roundup_devel, "ann", ANN_PASSWORD)
+async def test_who_may_not_set_the_status_can_still_comment(roundup_devel: Tracker, connect: Connect) -> None:
+    ann = connect(roundup_devel, "ann", ANN_PASSWORD)
     entity = await now(ann, "bug", roundup_devel.add("bug", title="Theirs", status="1"))
     comment, after = await ann.add_comment(entity, Comment("", RichText("Me too")))
     assert comment.author == await ann.me()
     assert after.fields["status"] == Choice("new")
     with pytest.raises(Forbidden):
         await ann.update(after, {"status": Choice("closed")}, expected=None)
-    await ann.close()
 
 
 async def test_a_comment_cannot_be_emptied(desk: RoundupConnector) -> None:
@@ -278,15 +297,14 @@ async def test_a_choice_that_was_just_added_is_known(roundup_classic: Tracker, d
 # Reading
 
 
-async def test_nothing_new_costs_one_request(roundup_classic: Tracker) -> None:
+async def test_nothing_new_costs_one_request(roundup_classic: Tracker, connect: Connect) -> None:
     for feed in ("changes", "comment_changes"):
-        fresh = roundup_connector(roundup_classic)
+        fresh = connect(roundup_classic)
         later = datetime(2090, 1, 1, tzinfo=UTC)
         pages = [page async for page in getattr(fresh, feed)(Query("", "issue", later))]
         assert [page.entities for page in pages] == [()]
         assert pages[0].server_time is not None
         assert fresh.requests == 1
-        await fresh.close()
 
 
 async def test_a_retired_ticket_is_gone_and_cannot_be_written(desk: RoundupConnector) -> None:
@@ -299,7 +317,7 @@ async def test_a_retired_ticket_is_gone_and_cannot_be_written(desk: RoundupConne
         await desk.add_comment(made, Comment("", RichText("Hello?")))
 
 
-async def test_what_the_account_may_not_see_is_forbidden(make_tracker: MakeTracker) -> None:
+async def test_what_the_account_may_not_see_is_forbidden(make_tracker: MakeTracker, connect: Connect) -> None:
     tracker = make_tracker("classic")
     issue = tracker.add("issue", title="Secret")
     schema = tracker.folder / "schema.py"
@@ -308,10 +326,9 @@ async def test_what_the_account_may_not_see_is_forbidden(make_tracker: MakeTrack
     schema.write_text(schema.read_text().replace(granted, "for cl in 'file', 'msg', 'keyword':"))
     tracker.restart()
     tracker.add_user("ann", "Ann", "ann@example.org", ANN_PASSWORD)
-    ann = roundup_connector(tracker, "ann", ANN_PASSWORD)
+    ann = connect(tracker, "ann", ANN_PASSWORD)
     ref = EntityRef("", "issue", issue)
     assert isinstance((await ann.read([ref]))[ref], Forbidden)
-    await ann.close()
 
 
 async def test_a_native_query_chooses_and_cannot_meddle(roundup_classic: Tracker, desk: RoundupConnector) -> None:
@@ -384,20 +401,21 @@ async def test_a_retired_user_is_not_found_but_still_named(roundup_classic: Trac
 # Connecting
 
 
-async def test_wrong_addresses_and_accounts_say_what_to_do(roundup_classic: Tracker) -> None:
+async def test_wrong_addresses_and_accounts_say_what_to_do(roundup_classic: Tracker, connect: Connect) -> None:
     wrong = {
-        AuthenticationError: roundup_connector(roundup_classic, password="wrong"),
-        ConfigurationError: roundup_connector(roundup_classic, url=f"{roundup_classic.url}other-tracker"),
+        AuthenticationError: connect(roundup_classic, password="wrong"),
+        ConfigurationError: connect(roundup_classic, url=f"{roundup_classic.url}other-tracker"),
     }
     for kind, connector in wrong.items():
         with pytest.raises(kind) as failed:
             await connector.check()
         assert failed.value.remedy
-        await connector.close()
 
 
 @pytest.mark.parametrize(("option", "remedy"), [("enable_rest", "enable_rest"), ("enable_xmlrpc", "enable_xmlrpc")])
-async def test_what_is_switched_off_is_named(make_tracker: MakeTracker, option: str, remedy: str) -> None:
+async def test_what_is_switched_off_is_named(
+    make_tracker: MakeTracker, option: str, remedy: str, connect: Connect
+) -> None:
     tracker = make_tracker("classic")
     config = tracker.folder / "config.ini"
     text = config.read_text()
@@ -405,23 +423,87 @@ async def test_what_is_switched_off_is_named(make_tracker: MakeTracker, option: 
         text.replace(f"\n{option} = yes", f"\n{option} = no").replace(f"#{option} = yes", f"{option} = no")
     )
     tracker.restart()
-    connector = roundup_connector(tracker)
+    connector = connect(tracker)
     with pytest.raises(ConfigurationError, match=remedy):
         await connector.check()
-    await connector.close()
 
 
-async def test_the_account_s_time_zone_does_not_matter(roundup_classic: Tracker, desk: RoundupConnector) -> None:
+async def test_the_account_s_time_zone_does_not_matter(
+    roundup_classic: Tracker, desk: RoundupConnector, connect: Connect
+) -> None:
     """Roundup reads times in the account's own zone, unless they are written so that it does not."""
     roundup_classic.add_user("tokyo", "To Kyo", "tokyo@example.org", "tokyos-secret", "Admin", timezone="Asia/Tokyo")
-    tokyo = roundup_connector(roundup_classic, "tokyo", "tokyos-secret")
+    tokyo = connect(roundup_classic, "tokyo", "tokyos-secret")
     made = await make(tokyo)
     comment, _ = await tokyo.add_comment(made, Comment("", RichText("Then"), created=LONG_AGO))
     assert comment.created == LONG_AGO
     pages = tokyo.changes(Query("", "issue", made.modified))
     assert made.ref in [entity.ref async for page in pages for entity in page.entities]
     assert (await desk.comments([made]))[made.ref][0].created == LONG_AGO
-    await tokyo.close()
+
+
+async def test_a_tracker_reached_by_another_name_than_its_own_can_be_written(
+    roundup_classic: Tracker, connect: Connect
+) -> None:
+    """Roundup refuses writes whose Origin is not the address it was configured with."""
+    connector = connect(roundup_classic, url=roundup_classic.url.replace("127.0.0.1", "localhost"))
+    made = await make(connector)
+    assert made.url == f"{roundup_classic.url}issue{made.ref.id}"
+
+
+async def test_a_tracker_that_changed_shows_its_new_fields(make_tracker: MakeTracker, connect: Connect) -> None:
+    tracker = make_tracker("classic")
+    connector = connect(tracker)
+    await connector.schema("", "issue")
+    schema = tracker.folder / "schema.py"
+    more = "due=Date(), effort=Interval(), estimate=Number(), count=Integer(), urgent=Boolean(),"
+    schema.write_text(schema.read_text().replace("assignedto=Link", f"{more} assignedto=Link"))
+    tracker.restart()
+    fields = (await connector.schema("", "issue")).fields
+    values = {
+        "due": datetime(2026, 12, 24, 18, 30, tzinfo=UTC),
+        "effort": "+ 2d 1:30",
+        "estimate": Decimal("2.5"),
+        "count": 0,
+        "urgent": False,
+    }
+    assert {fields[name].type for name in values} == {
+        FieldType.DATETIME,
+        FieldType.TEXT,
+        FieldType.NUMBER,
+        FieldType.BOOLEAN,
+    }
+    made = await make(connector, **values)
+    assert {name: made.fields[name] for name in values} == values
+    emptied = await connector.update(made, dict.fromkeys(values), expected=made.version)
+    assert {name: emptied.fields[name] for name in values} == dict.fromkeys(values)
+
+
+def test_a_tracker_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    """Also when that process is killed and can clean up nothing."""
+    start = (
+        "import pathlib, sys, time; from demo.trackers import start_tracker\n"
+        "print(start_tracker(pathlib.Path(sys.argv[1]), 'minimal', admin_password='x').url, flush=True)\n"
+        "time.sleep(300)"
+    )
+    starter = subprocess.Popen([sys.executable, "-c", start, str(tmp_path / "t")], stdout=subprocess.PIPE)
+    with starter:
+        assert starter.stdout is not None
+        url = urlsplit(starter.stdout.readline().decode().strip())
+        assert answers(url.hostname, url.port)
+        starter.kill()
+    patience = time.monotonic() + 30
+    while answers(url.hostname, url.port):
+        assert time.monotonic() < patience, "it outlived its starter"
+        time.sleep(0.05)
+
+
+def answers(host: str | None, port: int | None) -> bool:
+    try:
+        with socket.create_connection((host or "", port or 0), 5):
+            return True
+    except OSError:
+        return False
 
 
 # Laws
