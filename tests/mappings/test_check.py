@@ -6,45 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from connectors.entity import Choice
 from connectors.registry import config_class
-from connectors.schema import EntitySchema, FieldSchema, FieldType
-from mappings.check import check, check_schema
+from mappings.check import check
 from mappings.check_rows import NOT_SUPPORTED
-from mappings.config import Side
 from mappings.findings import CODES, Finding
-from mappings.load import Loaded, load
+from mappings.load import load
+from tests.mappings.written import codes, configured
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def configured(folder: Path, *, rows: str = "", entity: str = "", connector: str = "", group: str = "") -> Loaded:
-    """A configuration with one connector and these field rows, and more keys for its parts."""
-    text = f"""\
-group: delivery
-systems:
-  desk: {{kind: memory, url: "memory://desk"}}
-  plan: {{kind: memory, url: "memory://plan"}}
-{group}
-connectors:
-  - name: desk-plan
-    left: desk
-    right: plan
-{connector}
-    entities:
-      - left: Bug
-        right: Task
-{entity}
-        fields:
-          - {{left: title, right: subject}}
-{rows}
-"""
-    (folder / "a.yaml").write_text(text)
-    return load(folder)
-
-
-def found(findings: list[Finding]) -> list[tuple[str, str, str]]:
-    return [(finding.severity, finding.code, finding.path.removeprefix("connectors[0].")) for finding in findings]
 
 
 ROW = "entities[0].fields[1]"
@@ -99,7 +68,7 @@ LOSSY = "values: {Highest: 1, High: 1, Low: 2}"
     ],
 )
 def test_field_rows(tmp_path: Path, row: str, expected: list[tuple[str, str, str]]) -> None:
-    assert found(check(configured(tmp_path, rows=f"          - {row}"))) == expected
+    assert codes(check(configured(tmp_path, rows=f"          - {row}"))) == expected
 
 
 def test_rows_that_never_write_at_the_same_moment_or_entity_do_not_clash(tmp_path: Path) -> None:
@@ -125,7 +94,7 @@ def test_a_table_that_never_flows_back_may_lose(tmp_path: Path) -> None:
 def test_a_row_against_the_permitted_direction_is_never_written(tmp_path: Path) -> None:
     row = "          - {left: a, right: b, direction: right_to_left}"
     connector = "    permitted_synchronization: TO_THIRD_PARTY"
-    assert found(check(configured(tmp_path, rows=row, connector=connector))) == [
+    assert codes(check(configured(tmp_path, rows=row, connector=connector))) == [
         ("warning", "direction_clash", f"{ROW}.direction")
     ]
 
@@ -133,7 +102,7 @@ def test_a_row_against_the_permitted_direction_is_never_written(tmp_path: Path) 
 @pytest.mark.parametrize("key", NOT_SUPPORTED)
 def test_what_is_published_and_not_built_yet_is_refused(tmp_path: Path, key: str) -> None:
     value = {"attachments": "true", "links": "{a: b}"}.get(key, "{left: x}")
-    assert found(check(configured(tmp_path, entity=f"        {key}: {value}"))) == [
+    assert codes(check(configured(tmp_path, entity=f"        {key}: {value}"))) == [
         ("error", "not_supported", f"entities[0].{key}")
     ]
 
@@ -150,7 +119,7 @@ def test_what_is_published_and_not_built_yet_is_refused(tmp_path: Path, key: str
     ],
 )
 def test_entity_rows(tmp_path: Path, entity: str, expected: tuple[str, str, str]) -> None:
-    assert found(check(configured(tmp_path, entity=f"        {entity}"))) == [expected]
+    assert codes(check(configured(tmp_path, entity=f"        {entity}"))) == [expected]
 
 
 def test_criteria_may_speak_of_now(tmp_path: Path) -> None:
@@ -160,7 +129,7 @@ def test_criteria_may_speak_of_now(tmp_path: Path) -> None:
 
 def test_a_row_behind_one_that_takes_everything_never_matches(tmp_path: Path) -> None:
     text = "          - {left: a, right: b}\n      - {left: Bug, right: Task, fields: [{left: a, right: b}]}"
-    assert found(check(configured(tmp_path, rows=text))) == [("error", "never_matches", "entities[1]")]
+    assert codes(check(configured(tmp_path, rows=text))) == [("error", "never_matches", "entities[1]")]
     criteria = "        criteria: {left: {if: {a: b}}}"
     assert check(configured(tmp_path, rows=text, entity=criteria)) == []
 
@@ -188,7 +157,7 @@ def test_a_row_behind_one_that_takes_everything_never_matches(tmp_path: Path) ->
     ],
 )
 def test_connectors(tmp_path: Path, connector: str, expected: tuple[str, str, str]) -> None:
-    assert found(check(configured(tmp_path, connector=f"    {connector}"))) == [expected]
+    assert codes(check(configured(tmp_path, connector=f"    {connector}"))) == [expected]
 
 
 def test_narrowing_is_permitted_at_every_level(tmp_path: Path) -> None:
@@ -202,7 +171,7 @@ def test_a_place_is_not_synchronised_with_itself(tmp_path: Path) -> None:
     again = '  again: {kind: memory, url: "memory://DESK/"}'
     text = configured(tmp_path, group=again).drafts[0].file.read_text().replace("right: plan", "right: again")
     (tmp_path / "a.yaml").write_text(text)
-    assert found(check(load(tmp_path))) == [("error", "same_system", "right")]
+    assert codes(check(load(tmp_path))) == [("error", "same_system", "right")]
     two_projects = text.replace("    entities:", "    targets: [{name: x, left: A, right: B}]\n    entities:")
     (tmp_path / "a.yaml").write_text(two_projects)
     assert check(load(tmp_path)) == []
@@ -244,160 +213,6 @@ def test_the_examples_have_no_findings() -> None:
     configuration = load(EXAMPLES, system_model=lambda kind, folder: config_class(kind, folder=folder))
     assert configuration.connectors
     assert check(configuration) == []
-
-
-# ---- against the schemas --------------------------------------------------------------------------------------------
-
-TEXT, NUMBER, CHOICE, USER, LINK = FieldType.TEXT, FieldType.NUMBER, FieldType.CHOICE, FieldType.USER, FieldType.LINK
-DATE = FieldType.DATE
-
-
-def choices(*names: str) -> tuple[Choice, ...]:
-    return tuple(Choice(name) for name in names)
-
-
-LEFT = EntitySchema.of(
-    "Bug",
-    FieldSchema("title", TEXT, label="Summary"),
-    FieldSchema("priority", CHOICE, choices=choices("High", "Low")),
-    FieldSchema("labels", CHOICE, multiple=True),
-    FieldSchema("owner", USER),
-    FieldSchema("parent", LINK),
-    FieldSchema("made", DATE, on_create=False, on_update=False),
-    FieldSchema("points", NUMBER),
-)
-RIGHT = EntitySchema.of(
-    "Task",
-    FieldSchema("subject", TEXT, required=True),
-    FieldSchema("prio", CHOICE, choices=choices("1", "2")),
-    FieldSchema("tag", TEXT),
-    FieldSchema("due", DATE),
-    FieldSchema("number", NUMBER, on_create=False, on_update=False),
-    FieldSchema("parent", LINK),
-)
-
-
-def against_schemas(configuration: Loaded, right: EntitySchema = RIGHT) -> list[Finding]:
-    entry = configuration.drafts[0]
-    row, target = entry.config.entities[0], entry.config.each_target()[0]
-    findings = check_schema(entry.config, row, target, {Side.LEFT: LEFT, Side.RIGHT: right})
-    return [entry.placed(finding) for finding in findings]
-
-
-@pytest.mark.parametrize(
-    ("row", "expected"),
-    [
-        ("{left: priority, right: prio, values: {High: 1, Low: 2}}", []),
-        ("{left: points, right: tag}", []),
-        ("{left: made, right: due, direction: left_to_right}", []),
-        ("{left: titel, right: tag}", [("error", "unknown_field", f"{ROW}.left")]),
-        (
-            "{left: a, right: b}",
-            [("error", "unknown_field", f"{ROW}.left"), ("error", "unknown_field", f"{ROW}.right")],
-        ),
-        (
-            "{left: points, right: tag, if: {left: {colour: red}}}",
-            [("error", "unknown_field", f"{ROW}.if.left")],
-        ),
-        # types
-        (
-            "{left: points, right: due}",
-            [("error", "unconvertible", f"{ROW}.left"), ("error", "unconvertible", f"{ROW}.right")],
-        ),
-        ("{left: points, right: due, direction: left_to_right}", [("error", "unconvertible", f"{ROW}.right")]),
-        ("{left: owner, right: prio, values: {jane: 1}, direction: left_to_right}", []),
-        ("{left: parent, right: parent, direction: left_to_right}", [("error", "unconvertible", f"{ROW}.right")]),
-        (
-            "{left: labels, right: tag, direction: left_to_right}",
-            [("warning", "too_many_values", f"{ROW}.right")],
-        ),
-        # what cannot be written
-        ("{left: points, right: number, direction: left_to_right}", [("error", "read_only", f"{ROW}.right")]),
-        ("{left: points, right: number}", [("warning", "read_only", f"{ROW}.right")]),
-        # values
-        (
-            "{left: priority, right: prio, values: {High: 1, Low: 3}}",
-            [
-                ("warning", "unknown_value", f"{ROW}.values"),
-                ("warning", "unmapped_value", f"{ROW}.right"),
-            ],
-        ),
-        (
-            "{left: priority, right: prio, values: {High: 1, Law: 2}, direction: left_to_right}",
-            [
-                ("warning", "unknown_value", f"{ROW}.values.Law"),
-                ("warning", "unmapped_value", f"{ROW}.left"),
-            ],
-        ),
-        # tables whose texts meet as numbers
-        (
-            "{left: points, right: tag, values: {1: a, 1.0: b}}",
-            [("error", "ambiguous_values", f"{ROW}.values")],
-        ),
-        (
-            "{left: owner, right: number, values: {a: 1, b: 1.0}, direction: right_to_left}",
-            [("error", "lossy_values", f"{ROW}.values")],
-        ),
-        ("{right: prio, constant: 3}", [("warning", "unknown_value", f"{ROW}.constant")]),
-        (
-            "{left: title, right: prio, default: {right: 3}, direction: left_to_right}",
-            [("warning", "unknown_value", f"{ROW}.default.right")],
-        ),
-        (
-            "{left: priority, right: prio, direction: left_to_right}",
-            [("warning", "unmapped_value", f"{ROW}.left")],
-        ),
-        ("{left: priority, right: prio, direction: left_to_right, on_unmapped: keep}", []),
-        # overwrite
-        ("{left: points, right: tag, overwrite: true}", [("warning", "overwrites_edits", f"{ROW}.overwrite")]),
-        ("{left: points, right: tag, overwrite: true, direction: left_to_right}", []),
-    ],
-)
-def test_rows_against_schemas(tmp_path: Path, row: str, expected: list[tuple[str, str, str]]) -> None:
-    assert found(against_schemas(configured(tmp_path, rows=f"          - {row}"))) == expected
-
-
-def test_a_finding_against_schemas_has_the_line_of_its_row(tmp_path: Path) -> None:
-    (finding,) = against_schemas(configured(tmp_path, rows="          - {left: titel, right: tag}"))
-    assert (Path(finding.file).name, finding.line) == ("a.yaml", 17)
-    assert finding.remedy == "Did you mean title?"
-
-
-def test_a_field_called_by_what_people_see_is_recognised(tmp_path: Path) -> None:
-    (finding,) = against_schemas(configured(tmp_path, rows="          - {left: Summary, right: tag}"))
-    assert finding.remedy == "Did you mean title?"
-
-
-def test_a_required_field_that_nothing_feeds_is_named(tmp_path: Path) -> None:
-    demanding = EntitySchema.of("Task", *RIGHT.fields.values(), FieldSchema("area", TEXT, required=True))
-    assert found(against_schemas(configured(tmp_path), demanding)) == [
-        ("warning", "unfed_required", "entities[0].fields")
-    ]
-    fed = configured(tmp_path, rows="          - {right: area, constant: x, sync_on: create}")
-    assert against_schemas(fed, demanding) == []
-    late = configured(tmp_path, rows="          - {right: area, constant: x, sync_on: update}")
-    assert found(against_schemas(late, demanding)) == [("warning", "unfed_required", "entities[0].fields")]
-    owned = configured(tmp_path, connector="    permitted_synchronization: FROM_THIRD_PARTY")
-    assert against_schemas(owned, demanding) == [], "nothing is created on the side that is only read"
-
-
-def test_criteria_and_look_up_name_fields_that_exist(tmp_path: Path) -> None:
-    entity = """\
-        criteria: {left: {if: {any: [{colour: red}, {title: x}]}}}
-        look_up: {left: title, right: subjct}"""
-    assert found(against_schemas(configured(tmp_path, entity=entity))) == [
-        ("error", "unknown_field", "entities[0].criteria.left.if"),
-        ("error", "unknown_field", "entities[0].look_up.right"),
-    ]
-
-
-def test_what_is_only_read_need_not_be_writable(tmp_path: Path) -> None:
-    configuration = configured(
-        tmp_path,
-        rows="          - {left: points, right: number}",
-        connector="    permitted_synchronization: FROM_THIRD_PARTY",
-    )
-    assert against_schemas(configuration) == []
 
 
 def test_every_published_code_is_used() -> None:
