@@ -144,7 +144,7 @@ def start_redmine(folder: Path, port: int | None = None) -> Iterator[Server]:
     if not (folder / "config.ru").exists():
         shutil.copytree(_prepared(), folder, dirs_exist_ok=True)
     port = port or _free_port()
-    command = ["puma", "-e", "production", "-t", "2:5", "-b", f"tcp://127.0.0.1:{port}", "config.ru"]
+    command = ["puma", "-e", "production", "-t", "8:16", "-b", f"tcp://127.0.0.1:{port}", "config.ru"]
     with (folder / "puma.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=folder, env=_environment(folder), stdout=log, stderr=log)
     try:
@@ -209,7 +209,10 @@ def _prepare(folder: Path) -> None:
     (folder / "Gemfile.local").write_text("gem 'puma'\n")
     (folder / "instances/default/config/database.yml").write_text(DATABASE)
     (folder / "instances/default/config/secret_key.txt").write_text("only for tests " * 8)
-    (folder / "config/additional_environment.rb").write_text("config.log_level = :warn\n")
+    # One request at a time, on many connections: SQLite refuses the second of two transactions as locked.
+    (folder / "config/additional_environment.rb").write_text(
+        "config.log_level = :warn\nconfig.allow_concurrency = false\n"
+    )
     _run(folder, "bundle", "install", "--local", "--quiet")
     _run(folder, "bundle", "exec", "rake", "db:migrate")
     _run(folder, "bundle", "exec", "rake", "redmine:load_default_data", REDMINE_LANG="en")
