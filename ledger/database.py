@@ -27,6 +27,9 @@ from ledger.tables import HEAD
 LOCK_TIMEOUT = 30.0
 """Seconds that a transaction waits for another process to finish its own."""
 
+OLDEST_SQLITE = (3, 35)
+"""The first one that answers the ids of what was inserted."""
+
 _UPGRADE_LOCK = 7361946
 """Any number: names the advisory lock of PostgreSQL under which the schema is upgraded."""
 
@@ -36,17 +39,8 @@ def connect(url: str) -> Engine:
     address = _address(url)
     is_sqlite = address.get_backend_name() == "sqlite"
     if is_sqlite:
-        Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(
-        address,
-        json_serializer=partial(json.dumps, separators=(",", ":")),
-        hide_parameters=True,  # an error must not carry the values of somebody's entities
-        pool_pre_ping=not is_sqlite,
-        **({"connect_args": {"timeout": LOCK_TIMEOUT}} if is_sqlite else {}),
-    )
-    if is_sqlite:
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        _make_folder(Path(str(address.database)).parent)
+    engine = _engine(address)
     try:
         with translated(engine):
             if is_sqlite:
@@ -55,6 +49,33 @@ def connect(url: str) -> Engine:
     except BaseException:
         engine.dispose()
         raise
+    return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(f"The folder {folder} for the ledger cannot be made: {error.strerror}") from error
+
+
+def _engine(address: URL) -> Engine:
+    is_sqlite = address.get_backend_name() == "sqlite"
+    try:
+        engine = create_engine(
+            address,
+            json_serializer=partial(json.dumps, separators=(",", ":")),
+            hide_parameters=True,  # an error must not carry the values of somebody's entities
+            pool_pre_ping=not is_sqlite,
+            connect_args={"timeout": LOCK_TIMEOUT} if is_sqlite else {},
+        )
+    except ModuleNotFoundError as error:
+        raise LedgerError(
+            f"A ledger in PostgreSQL needs {error.name}. Install it: pip install 'syncline[postgresql]'"
+        ) from error
+    if is_sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -67,6 +88,9 @@ def _address(url: str) -> URL:
         address = address.set(drivername="postgresql+psycopg")
     if address.drivername not in ("sqlite", "postgresql+psycopg"):
         raise LedgerError(f"{address.drivername} cannot hold a ledger. Use sqlite:///path/ledger.db or postgresql://…")
+    if address.drivername == "sqlite" and sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        wanted = ".".join(map(str, OLDEST_SQLITE))
+        raise LedgerError(f"SQLite {sqlite3.sqlite_version} is too old for a ledger: {wanted} is needed, or PostgreSQL")
     if address.drivername == "sqlite" and address.database in (None, "", ":memory:"):
         raise LedgerError("A ledger in memory forgets what it linked. Name a file: sqlite:///path/ledger.db")
     return address

@@ -54,7 +54,7 @@ def comment(link: int, left: str, right: str, **more: Any) -> CommentLink:
 
 
 def intent(marker: str, **more: Any) -> Intent:
-    given = {
+    given: dict[str, Any] = {
         "connector": "falcon",
         "source": EntityRef("falcon", "Bug", "7"),
         "link": None,

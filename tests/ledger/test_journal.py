@@ -90,7 +90,7 @@ def test_the_state_of_a_connector_keeps_what_is_not_said_anew(ledger: Ledger) ->
 
 
 def test_since_moves_when_the_state_becomes_another_word(ledger: Ledger) -> None:
-    seen = []
+    seen: list[Any] = []
     for word in ("WAITING", "WAITING", "REFRESHING"):
         with ledger.begin() as tx:
             tx.save_state("falcon", state=word)

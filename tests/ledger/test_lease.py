@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
@@ -115,7 +116,9 @@ def test_whoever_lost_the_lease_writes_nothing(ledger: Ledger) -> None:
         (lambda _: "", False),
     ],
 )
-def test_an_owner_is_dead_only_if_that_is_seen_on_this_host(ledger: Ledger, owner, taken: bool) -> None:  # type: ignore[no-untyped-def]
+def test_an_owner_is_dead_only_if_that_is_seen_on_this_host(
+    ledger: Ledger, owner: Callable[[str], str], taken: bool
+) -> None:
     ledger.acquire("falcon", owner(this_owner().split(":")[0]), 60)
     assert (ledger.acquire("falcon", this_owner(), 60) is not None) == taken
 

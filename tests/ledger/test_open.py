@@ -160,6 +160,12 @@ def test_a_database_that_does_not_answer_is_unavailable_and_keeps_the_password_t
     assert "geheim" not in str(refused.value)
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("a file, not a folder")
+    with pytest.raises(LedgerError, match=r"The folder .*notes/ledger for the ledger cannot be made"):
+        Ledger.open(f"sqlite:///{tmp_path}/notes/ledger/ledger.db")
+
+
 def test_a_file_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     path.write_text("not a database, but some notes " * 100)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -66,7 +65,7 @@ def test_cursors_are_reset_for_a_connector_or_a_target(ledger: Ledger, target: s
 
 
 def test_a_start_of_polling_is_unknown_everything_or_a_moment(ledger: Ledger) -> None:
-    place: Any = ("falcon", "default", "Bug=Bug", Side.LEFT)
+    place: tuple[str, str, str, Side] = ("falcon", "default", "Bug=Bug", Side.LEFT)
     assert ledger.start(*place) == (False, None)
     with ledger.begin() as tx:
         tx.save_start(*place, None)
