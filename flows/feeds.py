@@ -56,6 +56,8 @@ class Reading:
         """The page goes to work: once its outcomes are recorded, the cursor may move past it."""
         self.page = page
         self.began_at = self.began_at or page.server_time
+        if self.feed.feed == "comments":
+            return  # its entities' times say nothing about when a comment changed: the scan's own time does
         times = [entity.modified for entity in page.entities if entity.modified is not None]
         self.latest = max([*times, self.latest] if self.latest else times, default=None)
 
@@ -165,9 +167,15 @@ class Feeds:
 
 
 def window(end: End, cursor: Cursor, start: datetime | None) -> datetime | None:
-    """From when to poll: the last change seen, and not later than the last scan could be sure of."""
-    if end.limits.timestamp_resolution is None:
+    """From when to poll: the last change seen, and not later than the last scan could be sure of.
+
+    Once the last change is older than that, its tick is over: nothing can join it any more, and it is not read again.
+    """
+    tick = end.limits.timestamp_resolution
+    if tick is None:
         return None
+    if cursor.since and cursor.scanned and cursor.scanned - cursor.since > end.settle_time:
+        return cursor.since + tick
     moments = [cursor.since, cursor.scanned - end.settle_time if cursor.scanned else None]
     known = [moment for moment in moments if moment is not None]
     return min(known) if known else start

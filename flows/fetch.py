@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from connectors.contract import HasComments
 from connectors.entity import Comment, Entity, EntityRef, Page
@@ -162,4 +162,4 @@ async def comments_of(end: End, entities: Sequence[Entity]) -> dict[EntityRef, t
 
 def matches(rules: Rules, side: Side, entity: Entity) -> bool:
     """Whether the criteria of its side let the entity take part."""
-    return side not in rules.criteria or rules.criteria[side].holds(entity.fields)
+    return side not in rules.criteria or rules.criteria[side].holds(entity.fields, datetime.now(UTC))

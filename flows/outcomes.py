@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from connectors.entity import EntityRef
 from flows.job import Job
+from ledger.errors import LeaseLost, LedgerError, LedgerUnavailable
 from ledger.model import AuditEntry, CommentLink, Conflict, Cursor, Failure, Feed, Intent, Link, LinkState
 from mappings.config import Side
 
@@ -57,6 +58,38 @@ class Recorder:
         if self.job.lease is None or not (self.waiting or cursors):
             return
         outcomes, self.waiting = self.waiting, []
+        try:
+            self._record(outcomes, cursors)
+        except (LeaseLost, LedgerUnavailable):
+            raise
+        except LedgerError:
+            # One outcome that cannot be kept (an entity with two twins) must not take its neighbours with it.
+            self._record_each(outcomes, cursors)
+
+    def _record_each(self, outcomes: Sequence[Outcome], cursors: Sequence[tuple[Feed, Cursor]]) -> None:
+        for outcome in outcomes:
+            try:
+                self._record([outcome])
+            except (LeaseLost, LedgerUnavailable):
+                raise
+            except LedgerError as error:
+                if outcome.link is None:
+                    raise
+                end = outcome.link.left
+                entry = failure(
+                    self.job,
+                    Side.LEFT,
+                    end.ref,
+                    "link",
+                    error,
+                    url=end.url,
+                    before=self.job.failures.get((Side.LEFT, end.ref)),
+                )
+                self._record([Outcome(failure=entry, intents=outcome.intents, audit=outcome.audit)])
+        self._record([], cursors)
+
+    def _record(self, outcomes: Sequence[Outcome], cursors: Sequence[tuple[Feed, Cursor]] = ()) -> None:
+        assert self.job.lease is not None
         with self.job.ledger.begin(self.job.lease) as tx:
             kept = [outcome for outcome in outcomes if outcome.link is not None and not outcome.gone]
             saved = tx.save_links([outcome.link for outcome in kept if outcome.link is not None])

@@ -194,8 +194,11 @@ def _back(spot: Spot) -> Iterator[Complaint]:
         return
     for right in table.stray_back:
         left = table.back[right]
+        lefts = table.values_of_pairs(Side.LEFT)
+        if right not in table.values_of_pairs(Side.RIGHT) and left in lefts:
+            continue  # a right value of its own: it only comes back
         if right not in table.values_of_pairs(Side.RIGHT):
-            problem, remedy = f"no value becomes {right!r}", nearest(right, table.values_of_pairs(Side.RIGHT))
+            problem, remedy = f"neither {right!r} nor {left!r} stands in the table", nearest(left, lefts)
         else:
             allowed = [a for a, b in table.pairs if b == right]
             problem, remedy = f"{left!r} does not become {right!r}", nearest(left, allowed)

@@ -96,7 +96,7 @@ class Row:
         if schema is not None:
             return own.get(schema.name)
         if self.config.constant is not None:
-            return str(self.config.constant)
+            return _written(self.config.constant)
         if self.config.template is not None:
             return render(self.config.template, own)
         return None
@@ -151,6 +151,11 @@ def translate_members(
             case Untranslated() as problem:
                 left_over.append((member, problem))
     return done, left_over
+
+
+def _written(constant: Any) -> Value:
+    """A constant as a value that can be compared and kept: what kind of value it is, its field's schema says."""
+    return tuple(text_of(member) for member in constant) if isinstance(constant, list) else text_of(constant)
 
 
 def typed(schema: FieldSchema, raw: Any, users: Directory) -> Translation:

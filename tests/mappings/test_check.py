@@ -35,6 +35,10 @@ LOSSY = "values: {Highest: 1, High: 1, Low: 2}"
         (f"{{left: a, right: b, {LOSSY}, back: {{1: Low}}}}", [("error", "unknown_back", f"{ROW}.back.1")]),
         (
             f"{{left: a, right: b, {LOSSY}, back: {{1: High, 3: Low}}}}",
+            [],
+        ),
+        (
+            f"{{left: a, right: b, {LOSSY}, back: {{1: High, 3: Lov}}}}",
             [("error", "unknown_back", f"{ROW}.back.3")],
         ),
         ("{left: a, right: b, back: {1: High}}", [("error", "unknown_back", f"{ROW}.back")]),
