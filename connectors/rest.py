@@ -174,7 +174,7 @@ class Http:
         body = {"json": json, "content": content, "data": data, "files": files}
         request = self._build(method, path, params, headers, **body)
         again = method in SAFE_METHODS if repeatable is None else repeatable
-        streamed = isinstance(content, AsyncIterable)
+        streamed = isinstance(content, AsyncIterable) or files is not None  # as long as it takes, and once
         until = self._shared.budget.clock() + PATIENCE
         reached = False
         for attempt in count(1):

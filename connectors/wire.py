@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from functools import cache
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,6 +23,8 @@ SLOW_REMEDY = "It is tried again by itself; raise `timeout` if the system is slo
 
 def tls(config: SystemConfig) -> ssl.SSLContext:
     """Whom we trust, and the certificate that we show. Raises ConfigurationError naming the file that is at fault."""
+    if not (config.ca_bundle or config.client_certificate):
+        return _usual()
     try:
         context = (
             ssl.create_default_context(cafile=config.ca_bundle) if config.ca_bundle else httpx.create_ssl_context()
@@ -71,6 +74,12 @@ def explain(error: Exception, config: SystemConfig, place: str) -> ConnectorErro
     if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError):
         return unavailable(f"{host} broke off, or what answers is no web server", DOWN_REMEDY, sent=True)
     return unavailable(f"the connection to {host} broke", DOWN_REMEDY, sent=True)
+
+
+@cache
+def _usual() -> ssl.SSLContext:
+    """The authorities that everybody trusts: reading them costs more than a request."""
+    return httpx.create_ssl_context()
 
 
 def _door(config: SystemConfig, host: str) -> str:
