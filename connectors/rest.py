@@ -174,25 +174,8 @@ class Http:
         body = {"json": json, "content": content, "data": data, "files": files}
         request = self._build(method, path, params, headers, **body)
         again = method in SAFE_METHODS if repeatable is None else repeatable
-        streamed = isinstance(content, AsyncIterable) or files is not None  # as long as it takes, and once
-        until = self._shared.budget.clock() + PATIENCE
-        reached = False
-        for attempt in count(1):
-            untouched = False
-            try:
-                async with self._exchange(request, until, limited=not streamed) as response:
-                    await response.aread()
-                if response.status_code < 400 or response.status_code in expect:
-                    return response
-                untouched = not_acted_on(response) and not streamed
-                raise self._error(response)
-            except Unavailable as failure:
-                retry = again or untouched or not failure.sent
-                reached = failure.sent = reached or failure.sent  # an earlier attempt may have arrived
-                if isinstance(failure, Spared) or not retry:
-                    raise
-                await self._pause(failure, attempt, until)
-        raise AssertionError("unreachable")
+        streamed = isinstance(content, AsyncIterable) or files is not None
+        return await self._send(request, again=again, streamed=streamed, expect=expect)
 
     async def get_json(self, path: str, **params: Any) -> Any:
         """The JSON at `path`. Raises like `request`, and where the answer is no JSON like `json`."""
@@ -272,6 +255,30 @@ class Http:
             extensions={"elsewhere": elsewhere},
             **body,
         )
+
+    async def _send(
+        self, request: httpx.Request, *, again: bool, streamed: bool, expect: Container[int]
+    ) -> httpx.Response:
+        """Attempts, until one succeeds or a further one would not be safe. A streamed body takes as long as it takes,
+        and is sent once."""
+        until = self._shared.budget.clock() + PATIENCE
+        reached = False
+        for attempt in count(1):
+            untouched = False
+            try:
+                async with self._exchange(request, until, limited=not streamed) as response:
+                    await response.aread()
+                if response.status_code < 400 or response.status_code in expect:
+                    return response
+                untouched = not_acted_on(response) and not streamed
+                raise self._error(response)
+            except Unavailable as failure:
+                retry = again or untouched or not failure.sent
+                reached = failure.sent = reached or failure.sent  # an earlier attempt may have arrived
+                if isinstance(failure, Spared) or not retry:
+                    raise
+                await self._pause(failure, attempt, until)
+        raise AssertionError("unreachable")
 
     @asynccontextmanager
     async def _exchange(self, request: httpx.Request, until: float, *, limited: bool) -> AsyncIterator[httpx.Response]:
