@@ -263,7 +263,7 @@ class _Refresh:
         try:
             while (batch := await self.step("fetch", lambda: next_batch(self.job, feeds))) is not None:
                 await self._work(batch)
-            self._save(feeds.pending)
+            self._save(feeds.cursors())
         finally:
             await feeds.close()
 

@@ -83,8 +83,6 @@ class Feeds:
         self.job = job
         self.starts: dict[Side, datetime | None] = {}
         self.readings: list[Reading] = []
-        self.pending: list[tuple[Feed, Cursor]] = []
-        """Cursors that moved although there was nothing to do: recorded with the next batch, or at the end."""
         self.seen: dict[Side, datetime] = {}
         """The systems' clocks when the pages now at work were read."""
         self._upcoming: list[asyncio.Task[Page | None]] = []

@@ -37,7 +37,6 @@ async def next_batch(job: Job, feeds: Feeds) -> Batch | None:
         job.progress("fetched", sum(map(len, entities.values())))
         if not batch.nothing:
             return batch
-        feeds.pending = batch.cursors
     return None
 
 
