@@ -14,8 +14,8 @@ from typing import Any
 from connectors._roundup_api import Api, Node
 from connectors._roundup_reader import Reader
 from connectors._roundup_schema import DESCRIPTION, SYSTEM_FIELDS, Property
-from connectors._roundup_values import description_tag, edit_of, plain, write_value
-from connectors.entity import Choice, EntityRef, Fields, RichText, Value, members
+from connectors._roundup_values import WITH_CONTENT, description_tag, edit_of, plain, rich, write_value
+from connectors.entity import Choice, Entity, EntityRef, Fields, RichText, Value, members, same
 from connectors.errors import Changed, ConnectorError, EntityError, Forbidden, Rejected
 from connectors.schema import FieldType
 
@@ -52,6 +52,17 @@ class Writer:
             return await self.create(ticket, fields, marker)
         except ConnectorError as error:
             return error
+
+    async def description(self, now: Entity, expected: str | None) -> Node | None:
+        """The message that is the entity's description, with the tag to write it by. Raises Changed where it differs
+        from what `now` shows, if the caller expects a version."""
+        id = now.extra["description"]
+        if id is None:
+            return None
+        node = await self._api.node("msg", id, ("content", "inreplyto"), WITH_CONTENT)
+        if expected is not None and not same(rich(node.values.get("content") or ""), now.fields[DESCRIPTION]):
+            raise changed(now.ref)
+        return node
 
     async def described(self, text: str, old: str | None) -> dict[str, list[str]]:
         """What to write into a ticket so that a new message becomes its description.
@@ -139,3 +150,7 @@ def _not_a_choice(value: Value, choices: Sequence[Choice]) -> str:
     unknown = [str(one) for one in members(value) if str(one) not in names]
     near = get_close_matches(unknown[0], names, 5, 0.4) if unknown else []
     return f"{', '.join(unknown)} is not among its values; there is {', '.join(near or names[:20]) or 'none'}"
+
+
+def changed(ref: EntityRef) -> Changed:
+    return Changed(f"{ref} was edited meanwhile; nothing was written", ref=ref)

@@ -20,22 +20,20 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from connectors._roundup_api import CHUNK, Api, Listing, Node, native_filter, portions, since_filter
+from connectors._roundup_api import CHUNK, Api, Listing, native_filter, portions, since_filter
 from connectors._roundup_bulk import Bulk, ahead
 from connectors._roundup_reader import Reader
 from connectors._roundup_schema import DESCRIPTION, Property
 from connectors._roundup_values import (
-    WITH_CONTENT,
     comment_tag,
     description_tag,
     link_between,
     links_of,
     normalised,
     plain,
-    rich,
     stamp,
 )
-from connectors._roundup_writer import Writer
+from connectors._roundup_writer import Writer, changed
 from connectors.contract import Basic, Limits, Query, SystemConfig, SystemInfo
 from connectors.entity import (
     Attachment,
@@ -48,13 +46,13 @@ from connectors.entity import (
     Page,
     UserRef,
     Value,
-    same,
 )
-from connectors.errors import Changed, ConfigurationError, Forbidden, NotFound, Rejected
+from connectors.errors import ConfigurationError, Forbidden, NotFound, Rejected
 from connectors.rest import Http
 from connectors.schema import EntitySchema, FieldType
 
 _SPOOL = 1024 * 1024
+"""Bytes of an attachment that are kept in memory; a larger one goes through a file."""
 
 
 class RoundupConfig(SystemConfig):
@@ -214,8 +212,8 @@ class RoundupConnector:
         node = await self._writer.node(ref)
         now = await self._now(ref)
         if expected is not None and now.version != expected:
-            raise _changed(ref)
-        message = await self._description(now, expected) if text is not None else None
+            raise changed(ref)
+        message = await self._writer.description(now, expected) if text is not None else None
         old = now.extra["description"]
         if text is not None and not (text.strip() and message):
             values |= await self._writer.described(text, old)
@@ -279,7 +277,7 @@ class RoundupConnector:
     async def add_attachment(
         self, entity: Entity, attachment: Attachment, content: AsyncIterator[bytes]
     ) -> tuple[Attachment, Entity]:
-        """The content goes through a file of ours: Roundup wants its length beforehand."""
+        """The content is gathered first: Roundup wants its length beforehand."""
         ref = entity.ref
         with SpooledTemporaryFile(_SPOOL) as spool:
             async for chunk in content:
@@ -367,16 +365,6 @@ class RoundupConnector:
         users = await self._reader.users_of([message.author["id"]] if message.author else [])
         return message.comment(users), entity
 
-    async def _description(self, now: Entity, expected: str | None) -> Node | None:
-        """The message that is the entity's description, with the tag to write it by."""
-        id = now.extra["description"]
-        if id is None:
-            return None
-        node = await self._api.node("msg", id, ("content", "inreplyto"), WITH_CONTENT)
-        if expected is not None and not same(rich(node.values.get("content") or ""), now.fields[DESCRIPTION]):
-            raise _changed(now.ref)
-        return node
-
     async def _link_property(self, ref: EntityRef, link_type: str) -> Property:
         type_, own = (await self._reader.fields(ref.type)).get(link_type, (None, Property("")))
         if type_ is not FieldType.LINK:
@@ -389,10 +377,6 @@ def _only_scope(scope: str) -> None:
         raise ConfigurationError(
             f"Roundup has no projects, so there is no {scope!r}", remedy="Leave out this side of the target."
         )
-
-
-def _changed(ref: EntityRef) -> Changed:
-    return Changed(f"{ref} was edited meanwhile; nothing was written", ref=ref)
 
 
 def _age(entity: Entity) -> tuple[datetime, int]:
