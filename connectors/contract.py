@@ -222,7 +222,10 @@ class HasComments(Protocol):
     """Entities have comments. Every write answers the entity as it stands afterwards (its version moves)."""
 
     async def comments(self, entities: Sequence[Entity]) -> dict[EntityRef, tuple[Comment, ...]]:
-        """All comments of these entities, oldest first, in bulk where the system can."""
+        """All comments of these entities, oldest first, in bulk where the system can.
+
+        An entity that cannot be read any more is left out of the answer.
+        """
 
     async def add_comment(self, entity: Entity, comment: Comment) -> tuple[Comment, Entity]:
         """Add a comment. Fields that the system would move along are sent with the value `entity` has."""

@@ -223,8 +223,15 @@ class RedmineConnector:
     # Comments are journals with notes
 
     async def comments(self, entities: Sequence[Entity]) -> dict[EntityRef, tuple[Comment, ...]]:
-        issues = await asyncio.gather(*(self._client.issue(each.ref, include="journals") for each in entities))
-        return {each.ref: await self._comments(issue) for each, issue in zip(entities, issues, strict=True)}
+        answers = await asyncio.gather(*(self._talk(entity.ref) for entity in entities))
+        return {entity.ref: talk for entity, talk in zip(entities, answers, strict=True) if talk is not None}
+
+    async def _talk(self, ref: EntityRef) -> tuple[Comment, ...] | None:
+        """None for an entity that was deleted meanwhile: no answer is not the answer that it has no comments."""
+        try:
+            return await self._comments(await self._client.issue(ref, include="journals"))
+        except NotFound:
+            return None
 
     async def add_comment(self, entity: Entity, comment: Comment) -> tuple[Comment, Entity]:
         text, private = plain(comment.text), comment.kind == "private"

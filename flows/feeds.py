@@ -174,9 +174,10 @@ def window(end: End, cursor: Cursor, start: datetime | None) -> datetime | None:
         return None
     if cursor.since and cursor.scanned and cursor.scanned - cursor.since > end.settle_time:
         return cursor.since + tick
-    moments = [cursor.since, cursor.scanned - end.settle_time if cursor.scanned else None]
-    known = [moment for moment in moments if moment is not None]
-    return min(known) if known else start
+    if cursor.scanned:
+        return min(cursor.scanned - end.settle_time, cursor.since or cursor.scanned)
+    # A system that does not tell its time: what may have come late is read again each time.
+    return cursor.since - end.settle_time if cursor.since else start
 
 
 async def resolve_start(job: Job, end: End) -> datetime | None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ledger.store import Ledger
 
 USER_LOOKUPS_AT_ONCE = 8
+UNKNOWN_CLOCK = timedelta(seconds=5)
+"""How far the clock of a system that never tells its time is taken to be off."""
 
 
 @dataclass(slots=True)
@@ -45,20 +47,21 @@ class End:
     timeout: float
     users: Directory
     writer: Writer
-    offset: timedelta = timedelta(0)
+    offset: timedelta | None = None
     _info: SystemInfo | None = None
 
     def heard(self, server_time: datetime | None) -> datetime:
-        """Learn the system's clock from a page; answers the moment of that page by it."""
+        """Learn the system's clock, from a page or the time of a write; answers that moment by it."""
         now = datetime.now(UTC)
         if server_time is not None:
-            # A page may have waited before it went to work: only a lead of the system's clock is believed at once.
-            self.offset = max(self.offset, server_time - now) if self.offset else server_time - now
+            # What was heard may have waited before it came here: only a lead of the system's clock is believed.
+            lead = server_time - now
+            self.offset = lead if self.offset is None else max(self.offset, lead)
         return server_time or now
 
     def clock(self) -> datetime:
         """The system's clock now, as far as it is known."""
-        return datetime.now(UTC) + self.offset
+        return datetime.now(UTC) + (self.offset or timedelta(0))
 
     @property
     def limits(self) -> Limits:
@@ -104,7 +107,8 @@ class End:
         resolution = self.limits.timestamp_resolution
         if resolution is None:
             return True
-        return end.seen is not None and entity.modified is not None and end.seen - entity.modified > resolution
+        doubt = UNKNOWN_CLOCK if self.offset is None else timedelta(0)
+        return end.seen is not None and entity.modified is not None and end.seen - entity.modified > resolution + doubt
 
     async def info(self) -> SystemInfo:
         """Who we are there; asked once per job, only where it is needed."""

@@ -107,6 +107,7 @@ async def _write(job: Job, rules: Rules, side: Side, plan: PairPlan, fields: dic
         if not refused:
             raise
         after = await end.writer.update(entity, rest, expected=entity.version) if rest else entity
+    end.heard(after.modified if not refused else None)
     rows = {row.config.name(side): row.key for row in rules.rows if row.key in plan.decisions}
     result = Written(entity, after, seen, {rows[name] or "": why for name, why in refused.items()})
     await _restore(end, rules, plan, result, set(fields))

@@ -160,6 +160,7 @@ class Writing:
         end, covered = job.ends[to], self.intents.cover(id(action))
         seen = end.clock()
         create, twin = await self._called(action.create, end.scope, end.type, covered.marker if covered else None)
+        end.heard(twin.modified)
         states = agreed_at_create(self.rules, create, twin)
         source_end = job.ends[to.other].link_end(
             action.source, seen=action.seen, touched=True, settled=not action.comments
