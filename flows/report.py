@@ -97,7 +97,8 @@ class TargetReport:
     unreachable: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, **self.counters.as_json(), "error": self.error}
+        told = {"error": self.error, "unreachable": self.unreachable}
+        return {"name": self.name, **self.counters.as_json(), **told}
 
 
 @dataclass(frozen=True, slots=True)

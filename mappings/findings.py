@@ -65,6 +65,13 @@ CODES: dict[str, str] = {
     "overwrites_edits": "Leave `overwrite` out, or let the row flow one way.",
     "mark_without_fields": "Say what is written: deletes: {policy: mark, mark: {left: {…}, right: {…}}}.",
     "not_supported": "Leave it out for now.",
+    # of the systems themselves
+    "unreachable": "Check host and port in `url`, the network, and that the system runs.",
+    "wrong_credentials": "Mend the credentials of this system.",
+    "unusable_system": "Mend what this system is configured with.",
+    "system_warning": "See whether it matters to you.",
+    "unknown_project": "Name a project that the system has, and that the account may see.",
+    "unknown_type": "Name an entity type that the system has.",
     # against the schemas of the systems
     "unknown_field": "Use a field that the entity type has.",
     "unknown_value": "Use a value that the field has.",
