@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from connectors.entity import Entity, EntityRef
 from connectors.rest import Http
 from connectors.roundup import RoundupConfig, RoundupConnector
 from demo.trackers import Tracker, prepare_tracker, start_tracker
@@ -18,6 +19,7 @@ PASSWORD = "the-admins-secret"
 ANN_PASSWORD = "anns-secret"
 
 MakeTracker = Callable[..., Tracker]
+Connect = Callable[..., RoundupConnector]
 
 
 def roundup_connector(
@@ -33,6 +35,19 @@ def roundup_connector(
     credentials = {"username": username, "password": password}
     settings = RoundupConfig(**{"url": tracker.url, "credentials": credentials, **config})
     return kind(settings, Http(settings, transport=transport))
+
+
+@pytest.fixture
+async def connect_roundup() -> AsyncIterator[Connect]:
+    """Builds connectors, as `roundup_connector` does, that are closed with the test."""
+    async with AsyncExitStack() as stack:
+
+        def connected(*args: Any, **options: Any) -> RoundupConnector:
+            connector = roundup_connector(*args, **options)
+            stack.push_async_callback(connector.close)
+            return connector
+
+        yield connected
 
 
 @pytest.fixture(scope="session")
@@ -91,3 +106,25 @@ def _maker(stack: ExitStack, folders: pytest.TempPathFactory, prepared: Callable
         return stack.enter_context(start_tracker(folder, template, **options))
 
     return make
+
+
+async def make(connector: RoundupConnector, ticket: str = "issue", **fields: Any) -> Entity:
+    """Creates a ticket through the connector."""
+    return await connector.create("", ticket, {"title": "A ticket", **fields}, marker=None)
+
+
+async def now(connector: RoundupConnector, ticket: str, id: str) -> Entity:
+    """Reads a ticket through the connector."""
+    entity = (await connector.read([EntityRef("", ticket, id)]))[EntityRef("", ticket, id)]
+    assert isinstance(entity, Entity)
+    return entity
+
+
+async def texts(connector: RoundupConnector, entity: Entity) -> list[str]:
+    """The texts of a ticket's comments."""
+    return [comment.text.canonical for comment in (await connector.comments([entity]))[entity.ref]]
+
+
+def message(tracker: Tracker, content: str, **more: str) -> str:
+    """Writes a message that is nobody's yet, behind the connector's back; answers its id."""
+    return tracker.add("msg", **{"content": content, "author": "1", "date": ".", **more})
