@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from connectors.contract import FindsMarkers, Query
-from connectors.entity import Entity, EntityRef, decode, same
+from connectors.entity import Entity, EntityRef, decode, empty, same
 from flows.comments import recover_comment
 from flows.fetch import read
 from flows.job import End, Job
@@ -148,14 +148,15 @@ async def _adopt(job: Job, intent: Intent, twin: Entity, recorder: Recorder) -> 
     source = (await read(source_end, [intent.source]))[intent.source]
     job.report.counters.count("created", intent.side)
     clock = end.clock()
-    twin_end = end.link_end(twin, seen=clock, touched=False, settled=False)
+    touched = not await _untouched(end, twin)
+    twin_end = end.link_end(twin, seen=clock, touched=touched, settled=False)
     if isinstance(source, Entity):
         own = source_end.link_end(source, seen=clock, touched=True, settled=False)
     else:
         own = replace(twin_end, system=source_end.identity, ident=source_end.ident(intent.source), ref=intent.source,
                       url=None, key=None, touched=True)  # fmt: skip
     ends = {intent.side: twin_end, intent.side.other: own}
-    states = _states(rules, intent, twin)
+    states = _states(rules, intent, twin, touched=touched)
     link = Link(
         0, job.name, job.target.name, job.row.key, ends[Side.LEFT], ends[Side.RIGHT], states,
         mapping=job.version, born=intent.side.other,
@@ -168,23 +169,35 @@ async def _adopt(job: Job, intent: Intent, twin: Entity, recorder: Recorder) -> 
     recorder.add(Outcome(link, intents=[intent], audit=[told], healed=[(intent.side.other, intent.source)]))
 
 
-def _states(rules: Rules, intent: Intent, twin: Entity) -> dict[str, RowState]:
-    """As `agreed_at_create`, from what the intent says was sent."""
+async def _untouched(end: End, twin: Entity) -> bool:
+    """Whether nobody has written to the twin since it was created, beyond doubt. Our name is no proof: it is shared."""
+    us = (await end.info()).user
+    return (
+        twin.modified is not None and twin.modified == twin.created and (us is None or twin.modified_by in (None, us))
+    )
+
+
+def _states(rules: Rules, intent: Intent, twin: Entity, *, touched: bool) -> dict[str, RowState]:
+    """As `agreed_at_create`, from what the intent says was sent.
+
+    What is not as we sent it was not taken by the system, or edited by somebody since; where that cannot be told, the
+    row is left out: the next merge meets it for the first time, and fills what is empty.
+    """
     to, states = intent.side, {}
     for row in rules.rows:
         if row.key not in intent.payload["source"]:
             continue
         value = decode(intent.payload["source"][row.key])
+        sent = decode(intent.payload["sent"].get(row.key))
         got = row.value(to, twin.fields)
-        if row.key in intent.payload["sent"]:
-            sent = decode(intent.payload["sent"][row.key])
+        state = RowState(origin=to.other, fingerprint=row.fingerprint).with_base(to.other, value)
+        if row.key in intent.payload["sent"] and (same(got, sent) or (touched and not empty(got))):
             # Anything else than what was sent is somebody's edit since: the base is what we sent.
-            states[row.key] = RowState(origin=to.other, fingerprint=row.fingerprint).with_base(
-                to.other, value).with_base(to, sent)  # fmt: skip
-        elif row.fields[to] is not None and row.writes(to, creating=True):
-            held = ignored(row, to, value, None, got) if value not in (None, ()) else None
-            states[row.key] = RowState(origin=to.other, held=held, fingerprint=row.fingerprint).with_base(
-                to.other, None if held else value).with_base(to, got)  # fmt: skip
+            states[row.key] = state.with_base(to, sent)
+        elif not touched and row.fields[to] is not None and row.writes(to, creating=True):
+            if not empty(value):
+                state = replace(state, held=ignored(row, to, value, sent, got)).with_base(to.other, None)
+            states[row.key] = state.with_base(to, got)
     return states
 
 
