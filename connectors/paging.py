@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Row = TypeVar("Row")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +60,59 @@ class ByModified(Generic[Row]):
         # What is older may still be listed by a system with coarse times; it cannot be unknown.
         self._seen = {key: at for key, at in self._seen.items() if (last - at).total_seconds() <= 1}
         self.offset = sum(at >= last for at in self._seen.values()) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[Row]):
+    """One answer of a listing: its rows, how many there are in all from `since` on, and the system's clock then."""
+
+    page: Sequence[tuple[Seen, Row]]
+    total: int
+    at: datetime | None = None
+
+
+Ask = Callable[[datetime | None, int], Coroutine[Any, Any, Listed[Row]]]
+"""(since, offset) -> that page of a listing sorted by modified time, oldest first."""
+
+
+async def pages_ahead(
+    pages: ByModified[Row], ask: Ask[Row], most: int
+) -> AsyncGenerator[tuple[list[Row], datetime | None], None]:
+    """What `pages` brings, with up to `most` requests under way: the fresh rows of each page, and the clock then.
+
+    The first page tells how many follow; the full ones among them are asked for at once, each from the last row of
+    the page before. An edit moves its entity to the end and pulls all that follow one place forward: then a page does
+    not begin with the row that it should, what was asked for ahead is thrown away, and it goes on from the last row.
+    The end is asked for alone, when nothing else is under way: whoever moved meanwhile is found there.
+    """
+    while not pages.done:
+        since, offset = pages.since, pages.offset
+        listed = await ask(since, offset)
+        fresh = pages.fresh(listed.page)
+        yield fresh, listed.at
+        if pages.done or not fresh:
+            continue
+        step = pages.size - 1
+        places = range(offset + step, listed.total - pages.size + 1, step)
+        async with aclosing(ahead((ask(since, place) for place in places), most)) as answers:
+            async for following in answers:
+                if len(following.page) < pages.size or following.page[0][0].key != listed.page[-1][0].key:
+                    break
+                listed = following
+                yield pages.fresh(listed.page), listed.at
+
+
+async def ahead(asked: Iterable[Coroutine[Any, Any, T]], most: int) -> AsyncGenerator[T, None]:
+    """The results of `asked` in their order, with up to `most` of them under way at a time."""
+    under_way: deque[asyncio.Task[T]] = deque()
+    try:
+        for one in asked:
+            under_way.append(asyncio.create_task(one))
+            if len(under_way) == most:
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
