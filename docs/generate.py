@@ -19,6 +19,7 @@ from mappings import config
 from mappings.findings import CODES
 from mappings.operators import OPERATORS
 from mappings.services import SERVICES
+from mappings.words import ACTIONS, REASONS
 
 FOLDER = Path(__file__).parent
 
@@ -122,6 +123,11 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def _words(words: dict[str, str]) -> str:
+    lines = ["| word | meaning |", "| --- | --- |"]
+    return "\n".join(lines + [f"| `{word}` | {_cell(meaning)} |" for word, meaning in words.items()])
+
+
 def _codes() -> str:
     rows = [f"| `{code}` | {_cell(remedy)} |" for code, remedy in CODES.items()]
     return "\n".join(["| code | what to do |", "| --- | --- |", *rows])
@@ -152,6 +158,8 @@ def _operators() -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "codes": _codes,
+    "actions": partial(_words, ACTIONS),
+    "reasons": partial(_words, REASONS),
     "services": _services,
     "operators": _operators,
     **{model.__name__: partial(keys, model) for model in MODELS},

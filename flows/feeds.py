@@ -81,6 +81,7 @@ class Feeds:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self.began = datetime.now(UTC)
         self.starts: dict[Side, datetime | None] = {}
         self.readings: list[Reading] = []
         self.seen: dict[Side, datetime] = {}
@@ -92,8 +93,8 @@ class Feeds:
         for side, end in self.job.ends.items():
             self.starts[side] = await resolve_start(self.job, end)
             for feed in ("entities", "comments"):
-                wanted = feed == "entities" or (self.job.row.comments and isinstance(end.connector, FeedsComments))
-                if wanted:
+                # A description may be a comment to its system (Roundup): the feed is read though none are mapped.
+                if feed == "entities" or isinstance(end.connector, FeedsComments):
                     self.readings.append(self._reading(end, feed))
 
     def _reading(self, end: End, name: str) -> Reading:
