@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from connectors import registry
 from connectors.contract import Closes, Connector, SystemConfig
@@ -19,7 +20,7 @@ from flows.secrets import read_secret
 from ledger.store import Ledger
 from mappings.check import check
 from mappings.config import Side
-from mappings.load import ConfigurationErrors, ConnectorEntry, Loaded, load, resolve_system
+from mappings.load import ConfigurationErrors, ConnectorEntry, Loaded, SystemEntry, load, resolve_system
 
 CONFIG = "SYNCLINE_CONFIG"
 LEDGER = "SYNCLINE_LEDGER"
@@ -30,15 +31,23 @@ def config_model(kind: str, folder: Path) -> type[SystemConfig]:
     return registry.config_class(kind, folder=folder)
 
 
-def load_configuration(path: Path) -> Loaded:
-    """The configuration with everything that is wrong with it; raises nothing."""
-    return load(path, system_model=config_model)
+def load_configuration(path: Path, instead: Mapping[Path, str | None] = MappingProxyType({})) -> Loaded:
+    """The configuration with everything that is wrong with it; raises nothing. `instead`: see `load`."""
+    return load(path, system_model=config_model, kept=kept_groups(path), instead=instead)
+
+
+def kept_groups(config: Path) -> Path:
+    """Where groups that were configured over REST are kept if the configuration is one file, not a folder."""
+    return _state(config) / "groups"
 
 
 def default_ledger(config: Path) -> str:
     """`sqlite:///<config folder>/.syncline/ledger.db` (INTERFACE.md)."""
-    folder = config if config.is_dir() else config.parent
-    return f"sqlite:///{folder.resolve() / '.syncline' / 'ledger.db'}"
+    return f"sqlite:///{_state(config) / 'ledger.db'}"
+
+
+def _state(config: Path) -> Path:
+    return (config if config.is_dir() else config.parent).resolve() / ".syncline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,8 @@ class SystemEnd:
     name: str
     config: SystemConfig
     connector: Connector
+    entry: SystemEntry
+    """What it was built from: an edit of the configuration builds another one."""
 
 
 @dataclass(slots=True)
@@ -60,6 +71,8 @@ class Runtime:
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the process is to end: refreshes finish their current entities and stop."""
     _ends: dict[tuple[str, Side], SystemEnd] = field(default_factory=dict)
+    _replaced: list[SystemEnd] = field(default_factory=list)
+    """Built from an earlier configuration; closed at the end, for a refresh may still be using them."""
 
     @classmethod
     def open(cls, config: Path, ledger_url: str | None = None) -> Runtime:
@@ -74,15 +87,18 @@ class Runtime:
         await self.close()
 
     async def close(self) -> None:
-        await self._close_ends()
+        ends, self._ends = list(self._ends.values()), {}
+        await _close(*ends, *self._replaced)
         self.ledger.close()
 
     async def reload(self) -> Loaded:
-        """Read the configuration again. With errors, the last good one stays in force; the answer tells them."""
+        """Read the configuration again. With errors, the last good one stays in force; the answer tells them.
+
+        Any thread may do this while refreshes run: they go on with what they began with.
+        """
         loaded = load_configuration(self.config)
         if loaded.ok:
             self.configuration = loaded
-            await self._close_ends()
         return loaded
 
     def entry(self, name: str) -> ConnectorEntry:
@@ -98,23 +114,26 @@ class Runtime:
 
     def end(self, entry: ConnectorEntry, side: Side) -> SystemEnd:
         """The system on one side of an integration connector. Raises ConfigurationError with all that is wrong."""
-        key = (entry.name, side)
-        if key not in self._ends:
-            name = entry.config.system(side)
-            system = self.configuration.systems[name]
-            try:
-                config = resolve_system(system, read_secret)
-            except ConfigurationErrors as errors:
-                told = "; ".join(f"{f.path}: {f.problem}. {f.remedy}" for f in errors.findings)
-                raise ConfigurationError(f"System {name}: {told}", system=name) from None
-            self._ends[key] = SystemEnd(name, config, registry.build(config, folder=system.folder))
+        key, name = (entry.name, side), entry.config.system(side)
+        system, there = self.configuration.systems.get(name), self._ends.get(key)
+        if there is not None and (system is None or system == there.entry):
+            return there
+        if system is None:
+            raise ConfigurationError(f"System {name} has been removed from the configuration", system=name)
+        try:
+            config = resolve_system(system, read_secret)
+        except ConfigurationErrors as errors:
+            told = "; ".join(f"{f.path}: {f.problem}. {f.remedy}" for f in errors.findings)
+            raise ConfigurationError(f"System {name}: {told}", system=name) from None
+        self._ends[key] = SystemEnd(name, config, registry.build(config, folder=system.folder), system)
+        self._replaced += [there] if there else []
         return self._ends[key]
 
-    async def _close_ends(self) -> None:
-        ends, self._ends = list(self._ends.values()), {}
-        for end in ends:
-            if isinstance(end.connector, Closes):
-                await end.connector.close()
+
+async def _close(*ends: SystemEnd) -> None:
+    for end in ends:
+        if isinstance(end.connector, Closes):
+            await end.connector.close()
 
 
 _shared: dict[tuple[str, str | None], Runtime] = {}

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -122,12 +123,20 @@ class Loaded:
         return tuple(dict.fromkeys((*(connector.name for connector in config.connectors), *config.members)))
 
 
-def load(path: Path, *, system_model: SystemModel | None = None) -> Loaded:
+def load(
+    path: Path,
+    *,
+    system_model: SystemModel | None = None,
+    kept: Path | None = None,
+    instead: Mapping[Path, str | None] = MappingProxyType({}),
+) -> Loaded:
     """The configuration in a file, or in the `*.yaml` and `*.yml` with a top-level `group:` of a folder (not below).
 
     Raises nothing: what is wrong is in `findings`. `system_model` holds each system to the model of its kind.
+    `kept`: a folder with more groups. `instead`: texts to read in place of what files hold (None: as if the file were
+    not there), to see what an edit would mean before it is made.
     """
-    documents, ignored = _documents(path, system_model)
+    documents, ignored = _documents(_files(path, kept, instead), path, system_model, instead)
     _check_names(documents)
     findings = [finding for document in documents for finding in document.findings]
     whole = [(document, Group.model_validate(document.data)) for document in documents if not document.broken]
@@ -150,14 +159,22 @@ def load(path: Path, *, system_model: SystemModel | None = None) -> Loaded:
 # ---- one file -------------------------------------------------------------------------------------------------------
 
 
-def _documents(path: Path, system_model: SystemModel | None) -> tuple[list[Document], list[Path]]:
+def _files(path: Path, kept: Path | None, instead: Mapping[Path, str | None]) -> list[Path]:
+    """The files to read: the one that was named, or those of the folder, those that are kept, and new ones."""
+    named = [path] if path.is_file() else list(path.glob("*"))
+    found = {file for file in (*named, *(kept.glob("*") if kept else ())) if file.suffix in (".yaml", ".yml")}
+    found |= {path} if path.is_file() else set()
+    return sorted(file for file in found | set(instead) if instead.get(file, "") is not None)
+
+
+def _documents(
+    found: Sequence[Path], path: Path, system_model: SystemModel | None, instead: Mapping[Path, str | None]
+) -> tuple[list[Document], list[Path]]:
     """The documents that are groups (or should be), and the files of the folder that are none."""
-    alone = path.is_file()
-    found = [path] if alone else sorted(file for file in path.glob("*") if file.suffix in (".yaml", ".yml"))
     documents: list[Document] = []
     ignored: list[Path] = []
     for file in found:
-        document = _document(file, system_model, alone=alone)
+        document = _document(file, instead.get(file), system_model, alone=file == path)
         if document is None:
             ignored.append(file)
         else:
@@ -165,11 +182,11 @@ def _documents(path: Path, system_model: SystemModel | None) -> tuple[list[Docum
     return documents, ignored
 
 
-def _document(file: Path, system_model: SystemModel | None, *, alone: bool) -> Document | None:
-    """The file, read and held to the model of a group. None: it is something else that lies in the folder."""
+def _document(file: Path, text: str | None, system_model: SystemModel | None, *, alone: bool) -> Document | None:
+    """The file (or the text in its place), held to the model of a group. None: it is something else in the folder."""
     document = Document(file)
     try:
-        text = file.read_text("utf-8-sig")
+        text = file.read_text("utf-8-sig") if text is None else text
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         document.add((), "unreadable", f"the file cannot be read: {reason}")
