@@ -115,7 +115,7 @@ async def _through_others(job: Job, singles: Sequence[Single]) -> list[Twins]:
     pairs: list[Twins] = []
     for side, end in job.ends.items():
         other = job.ends[side.other]
-        for single in [s for s in singles if s.side is side]:
+        for single in _linked_by_others(job, end, [s for s in singles if s.side is side]):
             if any(single in pair for pair in pairs):
                 continue
             for ref in _reachable(job, end, single.entity.ref, other):
@@ -126,6 +126,13 @@ async def _through_others(job: Job, singles: Sequence[Single]) -> list[Twins]:
                     pairs.append(pair if side is Side.LEFT else pair[::-1])
                     break
     return pairs
+
+
+def _linked_by_others(job: Job, end: End, singles: Sequence[Single]) -> list[Single]:
+    """Those that other connectors have linked. Mostly there are none, and one question for all of them tells."""
+    links = job.ledger.linked_elsewhere(end.identity, [end.ident(s.entity.ref) for s in singles], connector=job.name)
+    known = {(e.system, e.ident) for link in links for e in (link.left, link.right)}
+    return [single for single in singles if (end.identity, end.ident(single.entity.ref)) in known]
 
 
 def _reachable(job: Job, end: End, ref: EntityRef, other: End) -> list[EntityRef]:
