@@ -300,7 +300,7 @@ def status(context: typer.Context) -> None:
     """
     from console import tables
     from flows.home import daemon_info
-    from flows.inboxes import status_json
+    from flows.status import status_json
 
     runtime = given(context).open()
     with runtime.ledger:
