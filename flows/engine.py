@@ -29,13 +29,14 @@ from flows.recover import pause, recover
 from flows.report import RefreshOptions, Report, TargetReport
 from flows.runtime import Runtime
 from flows.write import Stopping, write_actions
-from ledger.errors import LeaseLost
+from ledger.errors import LeaseLost, LedgerUnavailable
 from ledger.lease import this_owner
 from ledger.model import AuditEntry, Cursor, Feed, Lease, LinkState
 from mappings.config import Side
 from mappings.load import ConnectorEntry
 
 LEASE_SECONDS = 60.0
+"""How long a lease lasts at least; renewed four times as often. No call is begun that could outlast it."""
 T = TypeVar("T")
 
 
@@ -79,10 +80,11 @@ async def refresh_connector(
     if entry.config.was:
         with runtime.ledger.begin() as tx:
             tx.rename_connector(entry.config.was, name)
-    lease = runtime.ledger.acquire(name, this_owner(), LEASE_SECONDS)
+    seconds = max([LEASE_SECONDS, *(2 * runtime.end(entry, side).config.timeout + 30 for side in Side)])
+    lease = runtime.ledger.acquire(name, this_owner(), seconds)
     if lease is None:
         return _busy(runtime, report, options, requested=requested and settle is None)
-    async with _kept(runtime, lease) as keep:
+    async with _kept(runtime, lease, seconds) as keep:
         await _round(runtime, entry, options, report, keep, step, progress, settle, retry)
         while (asked := runtime.ledger.requests(name)) and not runtime.stopping.is_set() and report.outcome == "done":
             with runtime.ledger.begin(keep.lease) as tx:
@@ -112,13 +114,14 @@ class Keep:
 
 
 @asynccontextmanager
-async def _kept(runtime: Runtime, lease: Lease) -> AsyncIterator[Keep]:
+async def _kept(runtime: Runtime, lease: Lease, seconds: float) -> AsyncIterator[Keep]:
     keep = Keep(lease)
 
     async def renew() -> None:
         while True:
-            await asyncio.sleep(LEASE_SECONDS / 4)
-            keep.lease = runtime.ledger.renew(keep.lease, LEASE_SECONDS)
+            await asyncio.sleep(seconds / 4)
+            with suppress(LedgerUnavailable):  # until the lease is over there is time to try again
+                keep.lease = runtime.ledger.renew(keep.lease, seconds)
 
     task = asyncio.create_task(renew())
     try:
@@ -183,7 +186,7 @@ def _standing(runtime: Runtime, name: str, told: TargetReport) -> None:
     """How things stand after the refresh: halted, held, failed and waiting count what there is, not what is new."""
     counts = runtime.ledger.counts(name, told.name)
     plain = told.counters.plain
-    plain["halted"] = max(plain["halted"], counts[LinkState.HALTED]) if told.counters else 0
+    plain["halted"] = max(plain["halted"], counts[LinkState.HALTED])
     plain["held"] = max(plain["held"], counts[LinkState.HELD])
     plain["failed"] = sum(f.target == told.name for f in runtime.ledger.failures(name, state="open"))
     plain["waiting"] = sum(i.target == told.name for i in runtime.ledger.intents(name))
@@ -276,7 +279,7 @@ class _Refresh:
         planned = await self.step("map", lambda: plan_batch(job, batch, retry=self.retry, settle=self.settle))
         kept = await self.step("filter", lambda: filter_actions(job, planned))
         for action in kept:
-            job.plan += plan_rows(job.target.name, action)
+            job.plan_rows(plan_rows(job.target.name, action))
         await self._write(kept, batch.cursors)
 
     async def _write(self, actions: Sequence[Action], cursors: Sequence[tuple[Feed, Cursor]] = ()) -> None:

@@ -5,6 +5,8 @@ The reasons are published in docs/words.md.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from connectors.contract import Archives, Deletes
 from flows.actions import (
     Action,
@@ -19,15 +21,18 @@ from flows.actions import (
 from flows.fetch import matches
 from flows.job import Job
 from mappings.config import Side
+from mappings.criteria import parse
 from mappings.plan import Rules
 
 
 async def filter_actions(job: Job, actions: list[Action]) -> list[Action]:
     """The actions to carry out. What is dropped is counted under its reason; what must wait for a person fails."""
     rules = await job.rules()
+    open_creates = {(i.side.other, i.source) for i in job.ledger.intents(job.name) if i.kind == "create"}
     kept: list[Action] = []
     for action in actions:
-        reason = _why_not(job, rules, action)
+        uncertain = isinstance(action, CreateAction) and (action.to.other, action.source.ref) in open_creates
+        reason = "waiting" if uncertain else _why_not(job, rules, action)
         if reason is None and isinstance(action, DeleteAction):
             job.deletes.append(action)
         elif reason is None:
@@ -46,6 +51,8 @@ def _why_not(job: Job, rules: Rules, action: Action) -> str | None:
         case CreateAction():
             if action.to not in job.permitted:
                 return "not_permitted"
+            if _earlier_row(job, action):
+                return "other_row"
             return None if matches(rules, action.to.other, action.source) else "criteria"
         case AdoptAction():
             return None if _either_matches(rules, action) else "criteria"
@@ -56,6 +63,18 @@ def _why_not(job: Job, rules: Rules, action: Action) -> str | None:
         case TouchAction() | FailAction():
             return None
     return None
+
+
+def _earlier_row(job: Job, action: CreateAction) -> bool:
+    """Whether a row further up takes this entity: the first that matches wins (rule 8)."""
+    side = action.to.other
+    for row in job.connector.entities[: job.connector.entities.index(job.row)]:
+        given = row.criteria.of(side)
+        if row.type(side) == job.row.type(side) and (
+            given is None or given.if_ is None or parse(given.if_).holds(action.source.fields, datetime.now(UTC))
+        ):
+            return True
+    return False
 
 
 def _either_matches(rules: Rules, action: AdoptAction) -> bool:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ledger.store import Ledger
 
 USER_LOOKUPS_AT_ONCE = 8
+MOST_PLAN_ROWS = 1000
+"""Rows of what was done that a report keeps; a dry run keeps them all."""
 UNKNOWN_CLOCK = timedelta(seconds=5)
 """How far the clock of a system that never tells its time is taken to be off."""
 
@@ -234,7 +236,12 @@ class Job:
 
     def dropped(self, action: Action, reason: str) -> None:
         """Tell the plan of an action that is not carried out."""
-        self.plan += plan_rows(self.target.name, action, reason)
+        self.plan_rows(plan_rows(self.target.name, action, reason))
+
+    def plan_rows(self, rows: list[PlanRow]) -> None:
+        """Keep what is planned: all of it in a dry run, else as much as a report can show."""
+        if self.options.dry_run or len(self.plan) < MOST_PLAN_ROWS:
+            self.plan += rows
 
     def label(self, side: Side, ref: EntityRef) -> str:
         """`left:12`: how the command line names an entity."""

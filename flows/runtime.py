@@ -16,6 +16,7 @@ from types import MappingProxyType
 from connectors import registry
 from connectors.contract import Closes, Connector, SystemConfig
 from connectors.errors import ConfigurationError
+from flows.calls import count_calls
 from flows.secrets import read_secret
 from ledger.store import Ledger
 from mappings.check import check
@@ -125,7 +126,8 @@ class Runtime:
         except ConfigurationErrors as errors:
             told = "; ".join(f"{f.path}: {f.problem}. {f.remedy}" for f in errors.findings)
             raise ConfigurationError(f"System {name}: {told}", system=name) from None
-        self._ends[key] = SystemEnd(name, config, registry.build(config, folder=system.folder), system)
+        connector = count_calls(registry.build(config, folder=system.folder))
+        self._ends[key] = SystemEnd(name, config, connector, system)
         self._replaced += [there] if there else []
         return self._ends[key]
 

@@ -42,6 +42,8 @@ REASONS: dict[str, str] = {
     "no_direction": "Values of this row flow to neither side now.",
     "new_only": "The mapping changed; linked pairs stay as they are (`on_mapping_change: new_only`).",
     "seen": "This version was handled before.",
+    "other_row": "A row further up in the mapping takes it.",
+    "waiting": "An earlier create of it is still uncertain: it is found out first, so that nothing doubles.",
     "criteria": "The criteria leave it out.",
     "before_start_polling": "It last changed before the start of polling.",
     "not_permitted": "Permitted synchronization does not allow writing that side.",
