@@ -13,7 +13,7 @@ from connectors import registry
 from connectors.contract import Closes, Connector, ListsScopes, SystemInfo
 from connectors.errors import AuthenticationError, ConnectorError, EntityError, Unavailable
 from connectors.schema import EntitySchema
-from flows.secrets import read_secret
+from flows.secret_store import read_secret
 from mappings.check import check_schema
 from mappings.config import EntityRow, Side, System, Target
 from mappings.findings import ConfigurationErrors, Finding, Where, nearest, path_text

@@ -17,7 +17,7 @@ from connectors import registry
 from connectors.contract import Closes, Connector, SystemConfig
 from connectors.errors import ConfigurationError
 from flows.calls import count_calls
-from flows.secrets import read_secret
+from flows.secret_store import read_secret
 from ledger.store import Ledger
 from mappings.check import check
 from mappings.config import Side
