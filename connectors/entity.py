@@ -187,14 +187,17 @@ class Page:
 def empty(value: Value) -> bool:
     """True for every way to say nothing: None, blank text, no members."""
     if isinstance(value, RichText):
-        return not value.canonical.strip()
+        value = value.canonical
     if isinstance(value, str):
-        return not value.strip()
-    return value is None or value == ()
+        return not value or value.isspace()
+    return value is None or (isinstance(value, tuple) and not value)
 
 
 def same(a: Value, b: Value) -> bool:
     """Equal in meaning: all empties are equal, sets ignore order, texts ignore line-end style and outer blanks."""
+    # Nearly all that is compared is equal to the letter. Members are not told here: (1,) == (True,) in Python.
+    if a is b or (type(a) is type(b) is not tuple and a == b):
+        return True
     if empty(a) or empty(b):
         return empty(a) and empty(b)
     if isinstance(a, tuple) or isinstance(b, tuple):

@@ -192,7 +192,7 @@ class _Merge:
 
     @property
     def sets(self) -> bool:
-        return all(schema is not None and schema.multiple for schema in self.row.fields.values())
+        return self.row.is_set
 
     def _nothing_agreed(self, source: Side) -> RowState:
         """The state of a row whose source could never be written: the source counts as changed, the target not."""

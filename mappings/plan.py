@@ -275,9 +275,9 @@ def _default_only(row: Row, to: Side) -> bool:
 
 
 def _creating_value(row: Row, to: Side, source: Entity, users: Mapping[Side, Directory]) -> tuple[Value, Held | None]:
-    """The value for a new twin, merged against nothing: so a set flows member by member (rule 4)."""
+    """The value for a new twin: its translation. A set is merged against nothing, to flow member by member (rule 4)."""
     now: dict[Side, Value] = {to.other: row.value(to.other, source.fields), to: None}
-    if row.fields[to.other] is None or row.config.direction.value == "none" or empty(now[to.other]):
+    if not row.is_set or row.config.direction.value == "none" or empty(now[to.other]):
         translation = translate(row, to, now[to.other], users[to])
         if isinstance(translation, Translated):
             return translation.value, None

@@ -70,6 +70,11 @@ class Row:
     fingerprint: str
     normalise: Mapping[Side, Callable[[Value], Value]] = field(default_factory=dict)
 
+    @property
+    def is_set(self) -> bool:
+        """Whether it has several values on both sides: then single members flow."""
+        return all(schema is not None and schema.multiple for schema in self.fields.values())
+
     def writes(self, to: Side, *, creating: bool) -> bool:
         """Whether this row may write to `to` at a create or at an update, as far as the mapping goes."""
         schema = self.fields[to]
