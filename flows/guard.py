@@ -6,9 +6,9 @@ on the good will of a connector or of the planner.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from connectors.contract import Archives, Connector, Deletes, HasComments
+from connectors.contract import Archives, Connector, Deletes, HasComments, WritesInBulk
 from connectors.entity import Comment, Entity, Fields
 from connectors.errors import DirectionNotPermitted, Rejected
 from mappings.config import Side
@@ -33,6 +33,14 @@ class Writer:
     async def create(self, scope: str, entity_type: str, fields: Fields, *, marker: str | None) -> Entity:
         self._permit("create")
         return await self._connector.create(scope, entity_type, fields, marker=marker)
+
+    async def create_many(
+        self, scope: str, entity_type: str, rows: Sequence[tuple[Fields, str | None]]
+    ) -> Sequence[Entity | Exception]:
+        self._permit("create")
+        if not isinstance(self._connector, WritesInBulk):
+            raise Rejected(f"{self._connector.kind} does not create in bulk")
+        return await self._connector.create_many(scope, entity_type, rows)
 
     async def update(self, entity: Entity, fields: Fields, *, expected: str | None) -> Entity:
         self._permit("update")

@@ -43,12 +43,17 @@ class Intents:
     def __init__(self, job: Job) -> None:
         self.job = job
         self._open: dict[Hashable, Intent] = {}
+        self._begun: set[Hashable] = set()
 
     def record(self, intents: Mapping[Any, Intent]) -> None:
         """Commit them durably, all at once."""
         if intents and self.job.lease is not None:
             with self.job.ledger.begin(self.job.lease, durable=True) as tx:
                 self._open |= dict(zip(intents, tx.save_intents(list(intents.values())), strict=True))
+
+    def not_begun(self) -> list[Intent]:
+        """Those whose call never began."""
+        return [found for key, found in self._open.items() if key not in self._begun]
 
     def get(self, key: Hashable) -> Intent | None:
         return self._open.get(key)
@@ -58,6 +63,7 @@ class Intents:
         found = self._open.get(key)
         if found is None:
             return None
+        self._begun.add(key)
         now, call = datetime.now(UTC), self.job.ends[found.side].call_time
         if now + call > found.expires and self.job.lease is not None:
             renewed = {k: replace(i, expires=now + call + MARGIN) for k, i in self._open.items()}

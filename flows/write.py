@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from connectors.entity import Entity, EntityRef, Gone, encode
+from connectors.contract import WritesInBulk
+from connectors.entity import Entity, EntityRef, encode
 from connectors.errors import Changed, ConnectorError, EntityError, Rejected, Unavailable
 from flows.actions import (
     Action,
@@ -24,7 +25,8 @@ from flows.actions import (
     UpdateAction,
 )
 from flows.comments import Talk, write_comments
-from flows.ends import GONE, touched_end
+from flows.deletes import carry_out_delete
+from flows.ends import touched_end
 from flows.fetch import read
 from flows.halts import halt
 from flows.intents import Intents, intent
@@ -34,8 +36,9 @@ from flows.pairs import carry_out
 from ledger.model import AuditEntry, Cursor, Feed, Intent, Link, LinkState
 from mappings.config import Side
 from mappings.plan import Create, PairPlan, Rules, agreed_at_create, ignored, plan_pair
-from mappings.translate import Directory, Translated, typed
 
+BULK = 32
+"""Creates that are handed on together where a system takes them in bulk."""
 AT_ONCE = 8
 """Actions in flight on a system that keeps no budget of its own."""
 TRIES = 3
@@ -63,7 +66,12 @@ async def write_actions(
             if not job.stopping() and writing.broken is None:
                 await writing.guarded(action)
 
-    await asyncio.gather(*(one(action) for action in actions))
+    in_bulk, singly = writing.divided(actions)
+    for chunk in in_bulk:
+        if not job.stopping() and writing.broken is None:
+            await writing.create_in_bulk(chunk)
+    await asyncio.gather(*(one(action) for action in singly))
+    writing.give_up_what_was_not_begun()
     writing.recorder.flush()
     if writing.broken is None and not job.stopping():
         await write_comments(job, writing.rules, writing.recorder, writing.talks)
@@ -83,6 +91,8 @@ class Writing:
         self.talks: list[Talk] = []
         self.broken: ConnectorError | None = None
         self.intents = Intents(job)
+        self.made: dict[int, Entity | Exception] = {}
+        """What a bulk create answered, by action."""
 
     # -- intents ---------------------------------------------------------------------------------------------
 
@@ -99,6 +109,38 @@ class Writing:
             "source": rows,
         }
         return intent(self.job, "create", action.to, payload, source=action.source.ref)
+
+    def give_up_what_was_not_begun(self) -> None:
+        """Where the stage ended early: a create that was never called needs no recovery."""
+        idle = self.intents.not_begun()
+        if idle:
+            self.recorder.add(Outcome(intents=idle))
+
+    # -- many at once -----------------------------------------------------------------------------------------
+
+    def divided(self, actions: Sequence[Action]) -> tuple[list[list[CreateAction]], list[Action]]:
+        """Creates that their system takes in bulk, in chunks; and everything else."""
+        in_bulk: list[list[CreateAction]] = []
+        taken: set[int] = set()
+        for side, end in self.job.ends.items():
+            creates = [a for a in actions if isinstance(a, CreateAction) and a.to is side]
+            if isinstance(end.connector, WritesInBulk) and len(creates) > 1 and side in self.job.permitted:
+                in_bulk += [creates[i : i + BULK] for i in range(0, len(creates), BULK)]
+                taken |= {id(action) for action in creates}
+        return in_bulk, [action for action in actions if id(action) not in taken]
+
+    async def create_in_bulk(self, actions: Sequence[CreateAction]) -> None:
+        """Create all of them in one go, then see to each as if it had been created alone."""
+        end = self.job.ends[actions[0].to]
+        covered = [self.intents.cover(id(action)) for action in actions]
+        rows = [(a.create.fields, i.marker if i else None) for a, i in zip(actions, covered, strict=True)]
+        answers: Sequence[Entity | Exception]
+        try:
+            answers = await end.writer.create_many(end.scope, end.type, rows)
+        except Exception as error:
+            answers = [error] * len(actions)
+        self.made = {id(action): answer for action, answer in zip(actions, answers, strict=True)}
+        await asyncio.gather(*(self.guarded(action) for action in actions))
 
     # -- one action ------------------------------------------------------------------------------------------
 
@@ -124,7 +166,7 @@ class Writing:
             case TouchAction():
                 return self._touch(action.pair)
             case DeleteAction():
-                return await self._delete(action)
+                return await carry_out_delete(self.job, self.rules, action)
             case FailAction():
                 return self._failed(action.side, action.ref, action.action, action.error, action.url)
         raise TypeError(type(action).__name__)
@@ -159,7 +201,7 @@ class Writing:
         job, to = self.job, action.to
         end, covered = job.ends[to], self.intents.cover(id(action))
         seen = end.clock()
-        create, twin = await self._called(action.create, end.scope, end.type, covered.marker if covered else None)
+        create, twin = await self._called(action, covered.marker if covered else None)
         end.heard(twin.modified)
         states = agreed_at_create(self.rules, create, twin)
         source_end = job.ends[to.other].link_end(
@@ -187,11 +229,14 @@ class Writing:
             self.talks.append(Talk(outcome, pair, {to.other: action.comments}, fresh=True))
         return outcome
 
-    async def _called(self, create: Create, scope: str, entity_type: str, marker: str | None) -> tuple[Create, Entity]:
+    async def _called(self, action: CreateAction, marker: str | None) -> tuple[Create, Entity]:
         """Create; values that are refused by name are held, and the rest is created without them."""
-        writer = self.job.ends[create.to].writer
+        create, end = action.create, self.job.ends[action.to]
+        made = self.made.pop(id(action), None)
         try:
-            return create, await writer.create(scope, entity_type, create.fields, marker=marker)
+            if isinstance(made, Exception):
+                raise made
+            return create, made or await end.writer.create(end.scope, end.type, create.fields, marker=marker)
         except Rejected as error:
             refused = {
                 n for n in error.fields if n in create.fields and not self.rules.schemas[create.to].fields[n].required
@@ -213,7 +258,7 @@ class Writing:
                 sent={k: v for k, v in create.sent.items() if k not in rows},
                 held={**create.held, **held},
             )
-            return less, await writer.create(scope, entity_type, less.fields, marker=marker)
+            return less, await end.writer.create(end.scope, end.type, less.fields, marker=marker)
 
     async def _back(self, pair: Pair, audit: list[AuditEntry]) -> Outcome:
         """After a create: rows that only flow back, and fields that the create moved elsewhere, are settled at once."""
@@ -298,48 +343,6 @@ class Writing:
         if pair.comments:
             self.talks.append(Talk(outcome, pair, dict(pair.comments)))
         return outcome
-
-    # -- deletes ---------------------------------------------------------------------------------------------
-
-    async def _delete(self, action: DeleteAction) -> Outcome:
-        job, pair, survivor = self.job, action.pair, action.gone.other
-        entity, label = pair.entity(survivor), job.label(action.gone, pair.link.end(action.gone).ref)
-        if entity is None:
-            told = job.audit("unlink", entity=label, reason="both sides are gone")
-            return Outcome(pair.link, gone=isinstance(pair.found(survivor), Gone), audit=[told])
-        writer = job.ends[survivor].writer
-        match action.policy:
-            case "delete":
-                await writer.delete(entity)
-            case "archive":
-                await writer.archive(entity)
-            case "mark":
-                await self._mark(survivor, entity)
-            case "recreate":
-                job.again.append((survivor, entity.ref))
-                return Outcome(pair.link, gone=True, audit=[job.audit("unlink", entity=label, reason="recreate")])
-        job.report.counters.count("deleted", survivor)
-        told = job.audit(
-            action.policy,
-            entity=job.label(survivor, entity.ref),
-            reason=f"{label} is gone",
-            before={name: encode(value) for name, value in entity.fields.items()},
-        )
-        if action.policy == "delete":
-            return Outcome(pair.link, gone=True, audit=[told])
-        # What stays must not look like a new entity: the link stays, and says that its other end is gone.
-        end = replace(pair.link.end(action.gone), version=GONE)
-        link = replace(pair.link, left=end) if action.gone is Side.LEFT else replace(pair.link, right=end)
-        return Outcome(link, audit=[told])
-
-    async def _mark(self, side: Side, entity: Entity) -> None:
-        given = (self.job.target.deletes or self.job.connector.deletes).mark.of(side) or {}
-        fields = {}
-        for name, raw in given.items():
-            value = typed(self.rules.schemas[side].fields[name], raw, Directory())
-            if isinstance(value, Translated):
-                fields[name] = value.value
-        await self.job.ends[side].writer.update(entity, fields, expected=entity.version)
 
 
 def _refused(error: EntityError) -> bool:
