@@ -81,7 +81,6 @@ class Feeds:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.began = datetime.now(UTC)
         self.starts: dict[Side, datetime | None] = {}
         self.readings: list[Reading] = []
         self.seen: dict[Side, datetime] = {}

@@ -32,7 +32,15 @@ async def next_batch(job: Job, feeds: Feeds) -> Batch | None:
         feeds.fetch_ahead()
         entities = {side: _latest(pages[side]) for side in Side}
         edited = feeds.comments_of(pages)
-        batch = await look(job, entities, starts=feeds.starts, every=job.options.full, talked=edited, seen=feeds.seen)
+        batch = await look(
+            job,
+            entities,
+            starts=feeds.starts,
+            every=job.options.full,
+            talked=edited,
+            seen=feeds.seen,
+            listed=job.began,
+        )
         batch.cursors = feeds.cursors()
         job.progress("fetched", sum(map(len, entities.values())))
         if not batch.nothing:
@@ -53,10 +61,12 @@ async def look(
     every: bool = False,
     talked: Mapping[Side, set[EntityRef]] | None = None,
     seen: Mapping[Side, datetime] | None = None,
+    listed: datetime | None = None,
 ) -> Batch:
     """Make a batch of entities as just read. `every`: compare all of them whole, settled or not.
 
     `talked`: entities of which a comment is known to have changed. `seen`: the systems' clocks just before the read.
+    `listed`: they come from a listing that began then, by our clock.
     """
     links = {side: _links(job, side, entities[side]) for side in Side}
     batch = Batch()
@@ -71,7 +81,8 @@ async def look(
                 every or not end.is_settled(link.end(side), entity) or entity.ref in (talked or {}).get(side, ())
             ):
                 pair = pairs.setdefault(link.id, Pair(link, moved=False, whole=every))
-                pair.put(side, entity, clock[side])
+                if end.is_settled(link.end(side), entity) or not _overtaken(link, listed):
+                    pair.put(side, entity, clock[side])
                 pair.talked |= entity.ref in (talked or {}).get(side, ())
             else:
                 job.report.counters.skip("seen")
@@ -80,6 +91,7 @@ async def look(
     if batch.nothing:
         return batch
     rules = await job.rules()
+    await read_counterparts(job, [pair for pair in batch.pairs if _overtaken(pair.link, listed)])
     for pair in batch.pairs:
         pair.moved = every or any(
             (own := pair.entity(side)) is not None and moved(rules, side, own, pair.link.rows) for side in Side
@@ -88,6 +100,13 @@ async def look(
     if rules.config.comments is not None:
         await fetch_comments(job, rules, batch)
     return batch
+
+
+def _overtaken(link: Link, listed: datetime | None) -> bool:
+    """Whether this pair was merged since the listing began: what the listing says may be from before our own write,
+    and would look as if somebody had taken it back.
+    """
+    return listed is not None and link.checked is not None and link.checked >= listed
 
 
 def _links(job: Job, side: Side, entities: Sequence[Entity]) -> dict[str, Link]:

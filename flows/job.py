@@ -143,6 +143,7 @@ class Job:
     """Entities to look at once more in this refresh, whatever the cursors say."""
     deletes: list[DeleteAction] = field(default_factory=list)
     """Deletes wait for the end of the refresh: the fuse must see them all."""
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
     look_ups: dict[Side, dict[str, list[Entity]]] = field(default_factory=dict)
     _rules: Rules | None = None
 
