@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -48,6 +48,11 @@ class Rules:
     @property
     def fingerprints(self) -> dict[str, str]:
         return {row.key: row.fingerprint for row in self.rows}
+
+    @cached_property
+    def created(self) -> Mapping[Side, Sequence[Row]]:
+        """The rows that may give a new twin on a side its values, as far as the mapping goes."""
+        return {to: [row for row in self.rows if _creates(row, to)] for to in Side}
 
     def flows(self, row: Row, left: Fields, right: Fields) -> frozenset[Side]:
         """The sides that this row may write at an update of this pair."""
@@ -245,12 +250,10 @@ def plan_create(rules: Rules, to: Side, source: Entity, users: Mapping[Side, Dir
     held: dict[str, Held] = {}
     fatal: dict[str, str] = {}
     fields: dict[str, Value] = {}
-    for row in rules.rows:
+    left, right = (None, source.fields) if to is Side.LEFT else (source.fields, None)
+    for row in rules.created[to]:
         schema = row.fields[to]
-        ends = {to: None, to.other: source.fields}
-        if schema is None or not row.applies(ends[Side.LEFT], ends[Side.RIGHT]):
-            continue
-        if not row.writes(to, creating=True) and not _default_only(row, to):
+        if schema is None or not row.applies(left, right):
             continue
         value, problem = _creating_value(row, to, source, users)
         if problem is not None:
@@ -261,6 +264,10 @@ def plan_create(rules: Rules, to: Side, source: Entity, users: Mapping[Side, Dir
         if not empty(value):
             sent[row.key] = fields[schema.name] = value
     return Create(to, source, fields, sent, held, fatal)
+
+
+def _creates(row: Row, to: Side) -> bool:
+    return row.writes(to, creating=True) or _default_only(row, to)
 
 
 def _default_only(row: Row, to: Side) -> bool:

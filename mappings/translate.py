@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Any
 
 from connectors.entity import (
@@ -28,11 +29,6 @@ from connectors.schema import FieldSchema, FieldType
 from mappings.config import Direction, FieldRow, Side
 from mappings.criteria import Criterion
 from mappings.values import ValueTable, text_of
-
-
-def unchanged(value: Value) -> Value:
-    """The normaliser of a system that changes nothing."""
-    return value
 
 
 @dataclass(slots=True)
@@ -54,7 +50,7 @@ class Directory:
         self.missing.discard(text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Row:
     """A field row, ready to work: with both schemas, its table and its condition.
 
@@ -70,7 +66,7 @@ class Row:
     fingerprint: str
     normalise: Mapping[Side, Callable[[Value], Value]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def is_set(self) -> bool:
         """Whether it has several values on both sides: then single members flow."""
         return all(schema is not None and schema.multiple for schema in self.fields.values())
@@ -89,6 +85,8 @@ class Row:
 
     def applies(self, left: Fields | None, right: Fields | None) -> bool:
         """Whether the row's `if` holds. A side that does not exist yet has no say."""
+        if not self.conditions:
+            return True
         entities = {Side.LEFT: left, Side.RIGHT: right}
         return all(fields is None or self._holds(side, fields) for side, fields in entities.items())
 
@@ -133,11 +131,13 @@ def translate(row: Row, to: Side, value: Value, users: Directory) -> Translation
         result = _without_source(row, to, schema, value, users)
     elif empty(value):
         result = _empty(row, to, schema, users)
+    elif not (schema.multiple or isinstance(value, tuple)):
+        result = _scalar(row, to, schema, value, users)
     else:
         done, left_over = translate_members(row, to, value, users)
         result = left_over[0][1] if left_over else _assemble(schema, done)
-    if isinstance(result, Translated):
-        return Translated(row.normalise.get(to, unchanged)(result.value))
+    if isinstance(result, Translated) and to in row.normalise:
+        return Translated(row.normalise[to](result.value))
     return result
 
 
@@ -150,11 +150,11 @@ def translate_members(
     done: list[Scalar] = []
     left_over: list[tuple[Scalar, Untranslated]] = []
     for member in members(value):
-        match _scalar(row, to, schema, member, users):
-            case Translated(value=translated):
-                done.extend(m for m in members(translated) if m not in done)
-            case Untranslated() as problem:
-                left_over.append((member, problem))
+        told = _scalar(row, to, schema, member, users)
+        if isinstance(told, Translated):
+            done += [m for m in members(told.value) if m not in done]
+        else:
+            left_over.append((member, told))
     return done, left_over
 
 
