@@ -37,6 +37,11 @@ def text(value: Any, style: str = "") -> Text:
     return Text(safe, style or _COLOURS.get(safe, ""))
 
 
+def when(moment: Any) -> str:
+    """An ISO moment as people read it: to the second, UTC."""
+    return str(moment)[:19].replace("T", " ") if moment else ""
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str) -> RenderableType:
     """Rows under heads; `nothing` is said where there are none."""
     made = Table(*heads, box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, expand=False)
@@ -164,7 +169,7 @@ def _conflict(row: Json, command: str) -> Iterable[RenderableType]:
         by = Text.assemble("by ", text(row["by"][side])) if row["by"][side] else Text("")
         grid.add_row(f"  {side}", text(row[side], "yellow"), by, text(url))
     yield grid
-    yield Text(f"  since {row['at']}; nothing of this pair is written until it is settled.", "dim")
+    yield Text(f"  since {when(row['at'])} UTC; nothing of this pair is written until it is settled.", "dim")
     if row["state"] == "open":
         yield Text.assemble("  settle: ", (f"{command} conflicts resolve {row['id']} --take left", "bold"))
         yield Text(f"          (or --take right, or --value {row['field']}=TEXT; say why with --reason TEXT)\n")
@@ -183,7 +188,7 @@ def failures(rows: Sequence[Json]) -> RenderableType:
     return table(
         heads,
         (
-            (r["id"], r["connector"], r.get("url") or r["entity"], r["action"], r["attempts"], r["next"] or "by hand",
+            (r["id"], r["connector"], r.get("url") or r["entity"], r["action"], r["attempts"], when(r["next"]) or "by hand",
              r["state"], r["error"])
             for r in rows
         ),
@@ -194,11 +199,14 @@ def failures(rows: Sequence[Json]) -> RenderableType:
 def audit(rows: Sequence[Json]) -> RenderableType:
     """Who did what, when."""
     heads = ("at", "who", "what", "connector", "entity", "field", "before", "after", "reason")
-    return table(heads, ([_brief(r[head]) for head in heads] for r in rows), "The audit log has no such lines.")
+    told = ({**row, "at": when(row["at"])} for row in rows)
+    return table(heads, ([_brief(r[head]) for head in heads] for r in told), "The audit log has no such lines.")
 
 
 def _brief(value: Any) -> Text:
-    shown = text("" if value in (None, {}, []) else value)
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{name}: {one}" for name, one in value.items())
+    shown = text("" if value in (None, []) else value)
     shown.truncate(60, overflow="ellipsis")
     return shown
 
@@ -206,8 +214,11 @@ def _brief(value: Any) -> Text:
 def status(told: Json) -> RenderableType:
     """The daemon, and how each integration connector is doing."""
     heads = ("connector", "state", "last refresh", "next refresh", "halted", "held", "failed", "waiting", "message")
-    keys = ("name", "state", "last_refresh", "next_refresh", "halted", "held", "failed", "waiting", "message")
-    rows = ([text(row[key] if row[key] is not None else "-") for key in keys] for row in told["connectors"])
+    rows = (
+        (row["name"], row["state"], when(row["last_refresh"]) or "-", when(row["next_refresh"]) or "-",
+         *(row[word] for word in ("halted", "held", "failed", "waiting")), row["message"])
+        for row in told["connectors"]
+    )  # fmt: skip
     return Group(daemon(told["daemon"]), table(heads, rows, "The configuration has no integration connectors."))
 
 

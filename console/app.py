@@ -1,0 +1,66 @@
+"""The web application of the daemon: REST API, Egeria's paths and web pages on one port.
+
+Rule of this file: it puts parts together; each part answers for itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from connectors.errors import ConnectorError
+from console import api, problems
+from console.api.access import Wrong
+from console.auth import Tokens
+from console.guard import Guard
+from console.service import Service
+from console.sessions import Sessions
+from ledger.errors import LeaseLost, LedgerUnavailable
+from mappings.findings import ConfigurationErrors
+
+DESCRIPTION = """Everything that the command line can do, over HTTP. Bodies and answers are the command line's JSON;
+the words in them are explained in docs/words.md.
+
+Every request but `health` carries a token: `Authorization: Bearer TOKEN`. A *monitor* may look, an *operator* may also
+refresh, activate and settle, an *administrator* may also configure. An error answers problem JSON with `what` happened,
+`where`, and the `remedy`."""
+
+ERRORS = (
+    problems.Refused, ConnectorError, ConfigurationErrors, LeaseLost, LedgerUnavailable, RequestValidationError,
+    HTTPException, Exception,
+)  # fmt: skip
+
+
+def create_app(service: Service, tokens: Tokens) -> FastAPI:
+    """The application that serves this daemon, as ASGI."""
+    app = FastAPI(title="Syncline", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None,
+                  openapi_url=f"{api.PREFIX}/openapi.json")  # fmt: skip
+    app.state.service, app.state.tokens = service, tokens
+    app.state.sessions, app.state.wrong = Sessions(), Wrong()
+    app.include_router(api.router)
+    for kind in ERRORS:
+        app.add_exception_handler(kind, _tell)
+    app.add_middleware(Guard)
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
+    return app
+
+
+async def _tell(request: Request, error: Exception) -> Response:
+    return problems.answer(error, request)
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """The description of `/api/v1`, with the one schema that every error answer has."""
+    if app.openapi_schema is None:
+        made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = made.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = problems.Problem.model_json_schema()
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        app.openapi_schema = made
+    return app.openapi_schema
