@@ -129,6 +129,25 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueVersion:
+    """One version of a connector's value tables (SPEC C4); the last one is in force.
+
+    `origin`: disk, upload or rollback; then `copy_of` is the version that was taken back. `version` is 0 before it is
+    stored. `tables` is JSON: what was read of each table; empty where only the list was asked for.
+    """
+
+    connector: str
+    version: int
+    at: datetime
+    who: str
+    origin: str
+    file_name: str
+    file_hash: str
+    copy_of: int | None = None
+    tables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Conflict:
     """A field of a linked pair that both sides changed differently (SPEC A7). `state`: open, resolved, agreed."""
 

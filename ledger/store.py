@@ -23,6 +23,7 @@ from ledger.lease import LeaseWriter, live_lease, this_owner
 from ledger.links import LinkReader, LinkWriter
 from ledger.model import Lease
 from ledger.progress import ProgressReader, ProgressWriter
+from ledger.values import ValuesReader, ValuesWriter
 
 __all__ = [
     "LeaseLost",
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 
-class Transaction(LinkWriter, ProgressWriter, InboxWriter, JournalWriter):
+class Transaction(LinkWriter, ProgressWriter, ValuesWriter, InboxWriter, JournalWriter):
     """All writing. Its readers see what it has written so far. Made by `Ledger.begin`."""
 
     def __init__(self, connection: Connection) -> None:
@@ -70,7 +71,7 @@ class Transaction(LinkWriter, ProgressWriter, InboxWriter, JournalWriter):
         self._run(update(leases).where(leases.c.connector == connector).values(ended))
 
 
-class Ledger(LinkReader, ProgressReader, InboxReader, JournalReader, AuditReader):
+class Ledger(LinkReader, ProgressReader, ValuesReader, InboxReader, JournalReader, AuditReader):
     """What was agreed. Open it with `Ledger.open`; it is a context manager."""
 
     def __init__(self, engine: Engine) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, UniqueConstraint, text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, UniqueConstraint, text
 
 from ledger.columns import Id, Moment, Words, json_column
 
-HEAD = "0001"
+HEAD = "0002"
 """The revision that these tables are. A ledger at this revision opens without Alembic being loaded."""
 
 metadata = MetaData(
@@ -128,6 +128,18 @@ mapping_versions = Table(
     _json("fingerprints", nullable=False),
 )
 
+value_versions = Table(
+    "value_versions",
+    metadata,
+    _words("connector", primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _at("at", nullable=False),
+    *(_words(name) for name in ("who", "origin", "file_name", "file_hash")),
+    Column("copy_of", Integer),
+    _json("tables", nullable=False),
+    Column("file", LargeBinary, nullable=False),
+)
+
 conflicts = Table(
     "conflicts",
     metadata,
@@ -236,6 +248,6 @@ audit = Table(
 )
 
 RENAMED = (links, intents, conflicts, failures, runs)
-REPLACED = (cursors, polling_starts, mapping_versions, states)
-"""What moves along when a connector is renamed; REPLACED has one row per name and gives way to the older rows.
+REPLACED = (cursors, polling_starts, mapping_versions, value_versions, states)
+"""What moves along when a connector is renamed; REPLACED has one row (or history) per name and gives way to the older.
 The audit log keeps the name of its day; leases and requests are made anew."""

@@ -45,7 +45,7 @@ def raw(ledger_url: str) -> Iterator[Engine]:
 
 def sample(table: Table) -> dict[str, Any]:
     """Some value for every column, by its type."""
-    values = {int: 1, str: "agreed", bool: True, datetime: datetime(2026, 11, 21, tzinfo=UTC), dict: {}}
+    values = {int: 1, str: "agreed", bool: True, datetime: datetime(2026, 11, 21, tzinfo=UTC), dict: {}, bytes: b""}
     return {column.name: values[column.type.python_type] for column in table.columns}
 
 
