@@ -88,9 +88,15 @@ class Runtime:
         await self.close()
 
     async def close(self) -> None:
-        ends, self._ends = list(self._ends.values()), {}
-        await _close(*ends, *self._replaced)
+        await self.close_ends()
         self.ledger.close()
+
+    async def close_ends(self) -> None:
+        """Close the connectors, not the ledger. On the event loop that used them."""
+        ends, self._ends, self._replaced = [*self._ends.values(), *self._replaced], {}, []
+        for end in ends:
+            if isinstance(end.connector, Closes):
+                await end.connector.close()
 
     async def reload(self) -> Loaded:
         """Read the configuration again. With errors, the last good one stays in force; the answer tells them.
@@ -130,12 +136,6 @@ class Runtime:
         self._ends[key] = SystemEnd(name, config, connector, system)
         self._replaced += [there] if there else []
         return self._ends[key]
-
-
-async def _close(*ends: SystemEnd) -> None:
-    for end in ends:
-        if isinstance(end.connector, Closes):
-            await end.connector.close()
 
 
 _shared: dict[tuple[str, str | None], Runtime] = {}

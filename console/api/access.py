@@ -87,7 +87,7 @@ Operator = Annotated[Caller, Depends(Needs(Role.OPERATOR))]
 Administrator = Annotated[Caller, Depends(Needs(Role.ADMINISTRATOR))]
 Served = Annotated[Service, Depends(service_of)]
 
-PLAIN = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$"
+PLAIN = r"^[^\x00-\x1f\x7f]*$"
 """What a filter may hold: anything that one can see."""
 MOST_ID = 2**63 - 1
 

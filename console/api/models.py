@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from console.api.access import MOST_ID, PLAIN
 
 Plain = Annotated[str, StringConstraints(max_length=200, pattern=PLAIN)]
-Entity = Annotated[str, StringConstraints(max_length=300, pattern=r"^(left|right):[^\x00-\x1f\x7f\ud800-\udfff]+$")]
+Entity = Annotated[str, StringConstraints(max_length=300, pattern=r"^(left|right):[^\x00-\x1f\x7f]+$")]
 Id = Annotated[int, Field(ge=1, le=MOST_ID)]
 
 
