@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from connectors.entity import Entity, EntityRef, Fields, Value, empty, same
+from connectors.entity import Entity, EntityRef, Fields, Value, empty, members, same
 from connectors.schema import EntitySchema
 from mappings.config import EntityRow, FieldRow, Side
 from mappings.criteria import Criterion, parse
 from mappings.merge import Context, Decision, Held, Kind, RowState, merge
-from mappings.translate import Directory, Row, Translated, translate
+from mappings.translate import Directory, Row, Translated, Untranslated, translate, translate_members
 from mappings.values import ValueTable
 
 Adapt = Literal["apply", "new_only", "ask"]
@@ -282,20 +282,20 @@ def _default_only(row: Row, to: Side) -> bool:
 
 
 def _creating_value(row: Row, to: Side, source: Entity, users: Mapping[Side, Directory]) -> tuple[Value, Held | None]:
-    """The value for a new twin: its translation. A set is merged against nothing, to flow member by member (rule 4)."""
-    now: dict[Side, Value] = {to.other: row.value(to.other, source.fields), to: None}
-    if not row.is_set or row.config.direction.value == "none" or empty(now[to.other]):
-        translation = translate(row, to, now[to.other], users[to])
-        if isinstance(translation, Translated):
-            return translation.value, None
-        code = "fatal" if translation.fatal else translation.code
-        return None, Held(to, now[to.other], code, translation.reason, row.fingerprint)
-    context = Context(frozenset((to,)), users)
-    nothing = RowState(fingerprint=row.fingerprint)
-    decision = merge(row, now[Side.LEFT], now[Side.RIGHT], nothing, context)
-    if decision.kind is Kind.FAIL:
-        return None, Held(to, now[to.other], "fatal", decision.detail)
-    return decision.writes.get(to), decision.after.held
+    """The value for a new twin: the translation of its source. Of a set, single members flow (rule 4)."""
+    value = row.value(to.other, source.fields)
+    if row.is_set and not (row.config.overwrite or empty(value)):
+        done, left_over = translate_members(row, to, members(value), users[to])
+        wait = next((left for left in left_over if left[1].fatal), left_over[0] if left_over else None)
+        return tuple(done), _held(row, to, *wait) if wait else None
+    translation = translate(row, to, value, users[to])
+    if isinstance(translation, Translated):
+        return translation.value, None
+    return None, _held(row, to, value, translation)
+
+
+def _held(row: Row, to: Side, value: Value, problem: Untranslated) -> Held:
+    return Held(to, value, "fatal" if problem.fatal else problem.code, problem.reason, row.fingerprint)
 
 
 def agreed_at_create(rules: Rules, create: Create, twin: Entity) -> dict[str, RowState]:
