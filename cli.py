@@ -250,12 +250,18 @@ def deploy(
 @app.command(epilog=EVERYWHERE)
 def start(
     context: typer.Context,
-    host: Annotated[str, typer.Option(help="Where console and REST API will listen; they are not built yet.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(help="Their port.")] = 9400,
+    host: Annotated[str, typer.Option(help="Where console and REST API listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Their port; 0 takes a free one.")] = 9400,
     server_name: Annotated[str, typer.Option("--server-name", help="The daemon's name: its work pool.")] = "syncline",
     workers: Annotated[int, typer.Option(min=1, help="How many processes run refreshes.")] = 1,
+    certificate: Annotated[
+        Path | None, typer.Option("--tls-certificate", metavar="PEM", help="Serve HTTPS with this certificate.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--tls-key", metavar="PEM", help="Its private key.")] = None,
+    without_token: Annotated[
+        bool,
+        typer.Option("--open-metadata-without-token", help="Egeria's paths take no token, on loopback only."),
+    ] = False,
 ) -> None:
     """Start the daemon: it deploys every integration connector to Prefect and refreshes it on schedule, until Ctrl-C.
 
@@ -263,10 +269,11 @@ def start(
 
     Example: syncline start --config /etc/syncline
     """
+    from console.serve import Place, console
     from flows.daemon import Daemon
 
-    del host, port
     call = given(context)
+    web = console(Place(host, port, certificate, key, without_token), server_name)
 
     def started(info: DaemonInfo) -> None:
         from console import tables
@@ -275,7 +282,7 @@ def start(
         sys.stdout.flush()
 
     call.out.log_more()
-    asyncio.run(Daemon(call.config, call.ledger, server_name, workers, started=started).run())
+    asyncio.run(Daemon(call.config, call.ledger, server_name, workers, web, started).run())
 
 
 @app.command(epilog=EVERYWHERE)

@@ -36,11 +36,15 @@ ERRORS = (
 )  # fmt: skip
 
 
-def create_app(service: Service, tokens: Tokens) -> FastAPI:
-    """The application that serves this daemon, as ASGI."""
+def create_app(service: Service, tokens: Tokens, *, without_token: bool = False, secure: bool = False) -> FastAPI:
+    """The application that serves this daemon, as ASGI.
+
+    `without_token`: Egeria's paths believe the user in the path. `secure`: the cookie goes over TLS alone.
+    """
     app = FastAPI(title="Syncline", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None,
                   openapi_url=f"{api.PREFIX}/openapi.json")  # fmt: skip
     app.state.service, app.state.tokens = service, tokens
+    app.state.without_token, app.state.secure = without_token, secure
     app.state.sessions, app.state.wrong = Sessions(), Wrong()
     app.include_router(api.router)
     for kind in ERRORS:
