@@ -6,7 +6,7 @@ import httpx
 
 from connectors.entity import EntityRef
 from flows import inboxes
-from tests.console.served import NAME, Served, group_of
+from tests.console.web.served import NAME, Served, group_of
 from tests.flows.world import World
 
 API = "/api/v1"
