@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from prefect.client.orchestration import PrefectClient
@@ -63,35 +63,38 @@ class Daemon:
         with only_daemon(folder):
             work = _sound(runtime.shared())
             async with _prefect(folder) as (url, server):
-                mine = server.process if server else None
-                info = DaemonInfo(Process.of(os.getpid()), None, ui_url(url), url, mine)
-                write_record(folder, info)
                 try:
                     with temporary_settings(worker_settings(url, folder / "prefect")):
-                        await self._serve(work, folder, info, stopping)
+                        await self._serve(work, folder, url, server, stopping)
                 finally:
                     forget_record(folder)
 
-    async def _serve(self, work: runtime.Runtime, folder: Path, info: DaemonInfo, stopping: asyncio.Event) -> None:
+    async def _serve(
+        self, work: runtime.Runtime, folder: Path, url: str, server: PrefectServer | None, stopping: asyncio.Event
+    ) -> None:
         console = self.console(work) if self.console else nullcontext(None)
-        async with PrefectClient(str(info.prefect_api)) as client, console as console_url:
+        async with PrefectClient(url) as client, console as console_url:
+            info = _record(folder, url, server, console_url)
             crashed, dropped = await sweep(client, self.server_name)
             if crashed or dropped:
                 log.info("Ended %d runs of dead processes, dropped %d overdue ones.", crashed, dropped)
             keeper = Keeper(client, work, self.server_name)
             await keeper.start()
-            async with self._workers(folder, info):
-                info = replace(info, console_url=console_url)
-                write_record(folder, info)
+            async with self._workers(folder, url):
                 self.started(info)
                 while not stopping.is_set():
                     await _or_stop(stopping, keeper.look_again())
                     await _or_stop(stopping, asyncio.sleep(TICK))
+                    if server is not None and await server.revive():
+                        log.warning("The Prefect server had ended; it was started again.")
+                        _record(folder, url, server, console_url)
 
     @asynccontextmanager
-    async def _workers(self, folder: Path, info: DaemonInfo) -> AsyncIterator[None]:
+    async def _workers(self, folder: Path, url: str) -> AsyncIterator[None]:
         thread = WorkerThread(self.server_name)
-        others = [self._worker_process(folder, info, number) for number in range(2, self.workers + 1)]
+        environment = os.environ | {"PREFECT_API_URL": url}
+        words = (sys.executable, "-m", "flows.work", self.server_name)
+        others = [spawn(words, folder / f"worker-{n}.log", environment) for n in range(2, self.workers + 1)]
         thread.start()
         try:
             yield
@@ -100,13 +103,23 @@ class Daemon:
                 process.terminate()
             await asyncio.to_thread(thread.stop)
             for process in others:
-                await asyncio.to_thread(Process.of(process.pid).end, GRACE)
-                process.wait()
+                await asyncio.to_thread(_wait, process)
 
-    def _worker_process(self, folder: Path, info: DaemonInfo, number: int) -> subprocess.Popen[bytes]:
-        environment = os.environ | {"PREFECT_API_URL": str(info.prefect_api)}
-        words = (sys.executable, "-m", "flows.work", self.server_name)
-        return spawn(words, folder / f"worker-{number}.log", environment)
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _record(folder: Path, url: str, server: PrefectServer | None, console_url: str | None) -> DaemonInfo:
+    """Leave word of this daemon, for `syncline stop` and `status`, and for the next one if this is killed."""
+    child = server.process if server else None
+    info = DaemonInfo(Process.of(os.getpid()), console_url, ui_url(url), url, child)
+    write_record(folder, info)
+    return info
 
 
 @asynccontextmanager
@@ -119,6 +132,7 @@ async def _prefect(folder: Path) -> AsyncIterator[tuple[str, PrefectServer | Non
         yield await prefect_server.require(named), None
         return
     server = await prefect_server.start(folder / "prefect")
+    _record(folder, server.url, server, None)
     try:
         yield server.url, server
     finally:

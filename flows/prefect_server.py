@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from prefect.client.orchestration import PrefectClient
 from prefect.settings import PREFECT_API_URL
@@ -41,21 +42,25 @@ SETTINGS = {
 
 @dataclass(slots=True)
 class PrefectServer:
-    """A running server. `url` is its API, `ui_url` what people open; `child` where this process started it."""
+    """A server that this process started. `url` is its API, `home` the folder with its database and its log."""
 
     url: str
+    home: Path
+    child: subprocess.Popen[bytes]
     process: Process
-    child: subprocess.Popen[bytes] | None = None
-
-    @property
-    def ui_url(self) -> str:
-        return ui_url(self.url)
 
     def stop(self) -> None:
         """End it: politely, then for good. Stop workers first, they would wait for it."""
         self.process.end(STOPS_AFTER)
-        if self.child is not None:
-            self.child.wait()
+        self.child.wait()
+
+    async def revive(self) -> bool:
+        """Start it again if it has ended by itself, at the same address. Answers whether that was needed."""
+        if self.child.poll() is None:
+            return False
+        again = await start(self.home, urlsplit(self.url).port)
+        self.child, self.process = again.child, again.process
+        return True
 
 
 def prefect_url() -> str | None:
@@ -117,7 +122,7 @@ async def start(home: Path, port: int | None = None) -> PrefectServer:
         child.kill()
         child.wait()
         raise
-    return PrefectServer(url, Process.of(child.pid), child)
+    return PrefectServer(url, home, child, Process.of(child.pid))
 
 
 async def _ready(child: subprocess.Popen[bytes], url: str, log: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import anyio
-from prefect import Flow
+from prefect import Flow, State
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
 from prefect.events.worker import EventsWorker
@@ -106,7 +106,7 @@ class SynclineWorker(BaseWorker[BaseJobConfiguration, BaseVariables, SynclineWor
 
     async def _claim(self, flow_run: FlowRun) -> bool:
         """Whether the run is ours: Prefect lets only one worker make a scheduled run pending."""
-        claim = Pending(message=f"{CLAIM}{self._owner}")
+        claim: State[Any] = Pending(message=f"{CLAIM}{self._owner}")
         try:
             return (await propose_state(self.client, claim, flow_run_id=flow_run.id)).is_pending()
         except (Abort, ObjectNotFound):
