@@ -28,6 +28,7 @@ from flows.planned import plan_rows
 from flows.recover import pause, recover
 from flows.report import RefreshOptions, Report, TargetReport
 from flows.runtime import Runtime
+from flows.tables import InForce, tables_in_force
 from flows.write import Stopping, write_actions
 from ledger.errors import LeaseLost, LedgerUnavailable
 from ledger.lease import this_owner
@@ -155,6 +156,7 @@ async def _round(
     unknown = set(options.targets) - {target.name for target in entry.config.each_target()}
     if unknown:
         raise ConfigurationError(f"{entry.name} has no target {', '.join(sorted(unknown))}")
+    values: InForce | None = None
     for target in entry.config.each_target():
         if not target.active or (options.targets and target.name not in options.targets):
             continue
@@ -163,7 +165,10 @@ async def _round(
             told = TargetReport(target.name)
             report.targets.append(told)
         try:
-            for job in jobs_of(runtime, entry, target, options, told, report.run, lease, progress):
+            if values is None:
+                values = await asyncio.to_thread(tables_in_force, runtime, entry, record=lease is not None)
+            report.values = values.version
+            for job in jobs_of(runtime, entry, target, options, told, report.run, lease, values.table, progress):
                 report.mapping = job.version
                 await _Refresh(job, step, settle, retry).run()
                 report.plan += job.plan
@@ -175,6 +180,7 @@ async def _round(
         except ConnectorError as error:
             told.error, told.unreachable = str(error), not isinstance(error, ConfigurationError)
         _standing(runtime, entry.name, told)
+    report.message = report.message or (values.told if values else "")
     report.seconds += time.monotonic() - began
     failed = [target for target in report.targets if target.error]
     if failed:
@@ -250,15 +256,14 @@ class _Refresh:
             else:
                 await self._scrub()
             await self._remapped()
-        await self._again()
         while waiting and not job.stopping():
             await asyncio.sleep(min(pause(waiting) + 0.05, 1.0))
             waiting = await self._recover()
-            await self._again()
+            await self._failures()
         deletes: list[Action] = list(fuse(job, job.deletes))
         if deletes:
             await self._write(deletes)
-            await self._again()
+            await self._failures()
 
     async def _changes(self) -> None:
         """What changed on both sides since the cursors."""
@@ -321,12 +326,6 @@ class _Refresh:
         intents = self.job.ledger.intents(self.job.name)
         return list(await recover(self.job, intents)) if intents else []
 
-    async def _again(self) -> None:
-        """Entities that were put back: read them and treat them like changes, start of polling aside."""
-        while self.job.again and not self.job.stopping():
-            again, self.job.again = self.job.again, []
-            await self._look(list(dict.fromkeys(again)))
-
     async def _look(self, refs: Sequence[tuple[Side, Any]]) -> None:
         job = self.job
         entities: dict[Side, list[Any]] = {}
@@ -351,12 +350,20 @@ class _Refresh:
         await self._look(refs)
 
     async def _failures(self) -> None:
-        """Entities that failed before, and whose pause is over."""
-        now = datetime.now(UTC)
-        due = [f for f in self.job.failures.values() if f.next is not None and f.next <= now]
-        mine = [f for f in due if (f.target, f.row) == (self.job.target.name, self.job.row.key)]
-        if mine:
-            await self._look([(f.side, f.entity) for f in mine])
+        """Entities that failed before, or were interrupted, and whose pause is over."""
+        job, now = self.job, datetime.now(UTC)
+        due = [f for f in job.failures.values() if f.next is not None and f.next <= now]
+        mine = [f for f in due if (f.target, f.row) == (job.target.name, job.row.key)]
+        if not mine or job.lease is None:
+            return
+        await self._look([(f.side, f.entity) for f in mine])
+        # Neither failed again nor was anything done: it is gone, or takes no part any more.
+        over = [f for f in mine if job.failures.get((f.side, f.entity)) is f and not job.stopping()]
+        if over:
+            with job.ledger.begin(job.lease) as tx:
+                tx.close_failures(job.name, ids=[f.id for f in over], state="done")
+            for f in over:
+                del job.failures[f.side, f.entity]
 
     async def _scrub(self) -> None:
         links, cursors = examine.due_for_scrub(self.job)

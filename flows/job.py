@@ -139,8 +139,6 @@ class Job:
     progress: Callable[[str, int], None] = lambda _what, _n: None
     failures: dict[tuple[Side, EntityRef], Failure] = field(default_factory=dict)
     """Open failures of this connector, by the entity that failed."""
-    again: list[tuple[Side, EntityRef]] = field(default_factory=list)
-    """Entities to look at once more in this refresh, whatever the cursors say."""
     deletes: list[DeleteAction] = field(default_factory=list)
     """Deletes wait for the end of the refresh: the fuse must see them all."""
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -181,7 +179,9 @@ class Job:
         if self._rules is None:
             schemas = {side: await end.connector.schema(end.scope, end.type) for side, end in self.ends.items()}
             problems = [
-                f for f in check_schema(self.connector, self.row, self.target, schemas) if f.severity == "error"
+                f
+                for f in check_schema(self.connector, self.row, self.target, schemas, self.workbook_table)
+                if f.severity == "error"
             ]
             if problems:
                 told = "; ".join(f"{p.path}: {p.problem}. {p.remedy}" for p in problems)

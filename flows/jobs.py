@@ -8,8 +8,8 @@ from flows.guard import Writer
 from flows.job import End, Job
 from flows.report import RefreshOptions, TargetReport
 from flows.runtime import Runtime
+from flows.tables import FieldTable
 from ledger.model import AuditEntry, Lease
-from mappings.check_rows import inline_table
 from mappings.config import EntityRow, Side, Target, permitted
 from mappings.load import ConnectorEntry
 from mappings.services import permitted_by_service
@@ -24,9 +24,13 @@ def jobs_of(
     report: TargetReport,
     run: str,
     lease: Lease | None,
+    table: FieldTable,
     progress: Callable[[str, int], None] | None = None,
 ) -> Iterator[Job]:
-    """The jobs of one target, in the order of its rows: the first row that matches an entity wins (rule 8)."""
+    """The jobs of one target, in the order of its rows: the first row that matches an entity wins (rule 8).
+
+    `table` answers the value table of a field row, as in force for this refresh.
+    """
     sides = permitted(entry.config, target, permitted_by_service(entry.config.service))
     directories = {side: Directory() for side in Side}
     for row in entry.config.entities:
@@ -44,7 +48,7 @@ def jobs_of(
             report,
             run,
             runtime.stopping.is_set,
-            inline_table,
+            table,
             progress=progress or (lambda _what, _n: None),
             failures={(failure.side, failure.entity): failure for failure in open_failures},
         )

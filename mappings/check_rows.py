@@ -6,10 +6,9 @@ thing that may be wrong. `check.py` puts file and line to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from connectors.schema import FieldType
 from mappings.config import Condition, Direction, EntityRow, FieldRow, IntegrationConnector, Side
 from mappings.criteria import ConditionError, parse
 from mappings.findings import Severity, Where, nearest
@@ -50,12 +49,9 @@ def feeds(row: FieldRow, side: Side) -> bool:
     return row.direction.writes(side) or row.name(side.other) is None
 
 
-def inline_table(row: FieldRow, types: Mapping[Side, FieldType] | None = None) -> ValueTable | None:
-    """The value table that stands in the row itself, for fields of these types where they are known."""
-    if row.values is None:
-        return None
-    types = types or {}
-    return ValueTable(row.values.items(), row.back, left_type=types.get(Side.LEFT), right_type=types.get(Side.RIGHT))
+def inline_table(row: FieldRow) -> ValueTable | None:
+    """The value table that stands in the row itself."""
+    return None if row.values is None else ValueTable(row.values.items(), row.back)
 
 
 # ---- entity rows ----------------------------------------------------------------------------------------------------

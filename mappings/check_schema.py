@@ -7,7 +7,7 @@ flow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from connectors.schema import EntitySchema, FieldSchema, FieldType
@@ -60,12 +60,12 @@ def check_schema(
     row: EntityRow,
     target: Target,
     schemas: Schemas,
-    tables: Mapping[str, ValueTable] | None = None,
+    tables: Callable[[FieldRow], ValueTable | None] = inline_table,
 ) -> list[Finding]:
     """The findings for one row of `entities` and one target.
 
-    `tables`: row key -> table, for value tables of a workbook. The findings have no file and line: their `path` starts
-    at the connector, and `ConnectorEntry.placed` adds the rest.
+    `tables` answers the value table of a field row; by default those of a workbook are not known. The findings have no
+    file and line: their `path` starts at the connector, and `ConnectorEntry.placed` adds the rest.
     """
     sides = permitted(connector, target, permitted_by_service(connector.service))
     start = ("entities", connector.entities.index(row) if row in connector.entities else 0)
@@ -73,12 +73,12 @@ def check_schema(
         Finding(
             "", 0, path_text((*start, *one.below)), one.severity, one.code, one.problem, one.remedy or CODES[one.code]
         )
-        for one in _complaints(row, schemas, sides, tables or {})
+        for one in _complaints(row, schemas, sides, tables)
     ]
 
 
 def _complaints(
-    row: EntityRow, schemas: Schemas, sides: frozenset[Side], tables: Mapping[str, ValueTable]
+    row: EntityRow, schemas: Schemas, sides: frozenset[Side], tables: Callable[[FieldRow], ValueTable | None]
 ) -> Iterator[Complaint]:
     for j, field in enumerate(row.fields):
         named = {side: name for side in Side if (name := field.name(side)) is not None}
@@ -86,8 +86,9 @@ def _complaints(
         for side in unknown:
             yield _unknown(schemas[side], named[side], ("fields", j, side.value), side)
         found = {side: schemas[side].fields.get(named.get(side, "")) for side in Side}
-        types = {side: schema.type for side, schema in found.items() if schema}
-        fit = _Fit(field, found, tables.get(field.key) or inline_table(field, types), sides)
+        types = {f"{side}_type": schema.type for side, schema in found.items() if schema}
+        table = tables(field)
+        fit = _Fit(field, found, table.typed(**types) if table else None, sides)
         for one in (*_writable(fit), *_types(fit), *_table(fit), *_values(fit), *_coverage(fit)):
             yield Complaint(("fields", j, *one.below), one.code, one.problem, one.remedy, one.severity)
         for side in Side:
@@ -160,12 +161,24 @@ def _table(fit: _Fit) -> Iterator[Complaint]:
         return
     written = inline_table(fit.row)
     for side, _, _ in fit.flows():
-        if side is Side.LEFT and not (written and any(lossy(written))):
+        if side is Side.LEFT and fit.row.values_from is not None:
+            yield from _lossy_sheet(fit.table, fit.row.values_from.sheet)
+        elif side is Side.LEFT and not (written and any(lossy(written))):
             yield from lossy(fit.table)
         if side is Side.RIGHT:
             for left, rights in fit.table.lossy(Side.LEFT).items():
                 problem = f"{left!r} would become {' and '.join(map(repr, rights))}"
-                yield Complaint(("values",), "ambiguous_values", problem)
+                yield Complaint((_place(fit.row),), "ambiguous_values", problem)
+
+
+def _place(row: FieldRow) -> str:
+    return "values" if row.values_from is None else "values_from"
+
+
+def _lossy_sheet(table: ValueTable, sheet: str) -> Iterator[Complaint]:
+    for one in lossy(table):
+        remedy = f"Mark the way back in the sheet {sheet!r}, or let the row flow to the right only."
+        yield Complaint(("values_from",), one.code, one.problem, remedy)
 
 
 def _values(fit: _Fit) -> Iterator[Complaint]:
@@ -182,7 +195,7 @@ def _values(fit: _Fit) -> Iterator[Complaint]:
             yield _no_such_value(("constant",), schema, str(fit.row.constant), side)
         for text in fit.table.values(side) if fit.table else ():
             if text and text not in names:
-                where = ("values", text) if side is Side.LEFT else ("values",)
+                where = ("values", text) if side is Side.LEFT and fit.row.values else (_place(fit.row),)
                 yield _no_such_value(where, schema, text, side)
 
 

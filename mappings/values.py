@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cached_property
 
 from connectors.entity import Choice, Ref, RichText, Scalar, Url, UserRef, normal_text
 from connectors.schema import FieldType
@@ -140,6 +141,10 @@ class ValueTable:
         self._found = {Side.LEFT: self._index(Side.LEFT), Side.RIGHT: self._index(Side.RIGHT)}
         self._chosen = {self.key(Side.RIGHT, right): left for right, left in self.back.items()}
 
+    def typed(self, *, left_type: FieldType | None = None, right_type: FieldType | None = None) -> ValueTable:
+        """The same rows, for fields of these types."""
+        return ValueTable(self.pairs, self.back, left_type=left_type, right_type=right_type)
+
     def key(self, side: Side, text: str) -> str:
         return key_of(text, self._types[side])
 
@@ -221,7 +226,7 @@ class ValueTable:
             unknown=tuple(text for text in self.values(side) if self.key(side, text) not in keys),
         )
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Changes exactly when an answer of the table can change; the order of rows does not matter."""
         content = json.dumps([sorted(set(self.pairs)), sorted(self.back.items())], ensure_ascii=False)

@@ -15,8 +15,6 @@ from decimal import Decimal
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from mappings.values import format_number
 from mappings.workbook.findings import Refused
 from mappings.workbook.guard import Safe, admit
@@ -119,6 +117,8 @@ def open_book(content: bytes, name: str) -> Book:
         return Book(file, (PurePath(name).stem,), _csv_columns(content, name))
     if file.format == "ods" and file.package is not None:
         look_ods(file.package)
+    import pandas as pd  # costs a quarter of a second, and most processes never open a workbook
+
     try:
         excel = pd.ExcelFile(io.BytesIO(content), engine="calamine")
         names = tuple(str(sheet) for sheet in excel.sheet_names)
@@ -128,7 +128,9 @@ def open_book(content: bytes, name: str) -> Book:
     return Book(file, names, excel, parts)
 
 
-def _frame(excel: pd.ExcelFile, sheet: str, name: str) -> pd.DataFrame:
+def _frame(excel: Any, sheet: str, name: str) -> Any:
+    import pandas as pd
+
     try:
         frame = pd.read_excel(excel, sheet_name=sheet, header=None, dtype=object, na_filter=False)
     except Exception as error:
