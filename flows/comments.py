@@ -41,6 +41,8 @@ class Talk:
     outcome: Outcome
     pair: Pair
     comments: dict[Side, tuple[Comment, ...]]
+    uncertain: bool = False
+    """One of them is being recovered: the pair is not done."""
     fresh: bool = False
     """The pair was just linked: comments that stand on both sides already are paired first."""
 
@@ -77,7 +79,10 @@ async def write_comments(job: Job, rules: Rules, recorder: Recorder, talks: Sequ
         return
     open_talks = [talk for talk in talks if talk.link.id and talk.link.state is not LinkState.HALTED]
     known = job.ledger.comment_links([talk.link.id for talk in open_talks])
-    work = [(talk, await _copies(job, rules, policy, talk, known[talk.link.id], recorder)) for talk in open_talks]
+    uncertain = {(i.link, i.payload["source"]) for i in job.ledger.intents(job.name) if i.kind == "comment"}
+    work = [
+        (talk, await _copies(job, rules, policy, talk, known[talk.link.id], recorder, uncertain)) for talk in open_talks
+    ]
     intents = _intend(job, work)
     gate = asyncio.Semaphore(AT_ONCE)
 
@@ -97,7 +102,13 @@ async def write_comments(job: Job, rules: Rules, recorder: Recorder, talks: Sequ
 
 
 async def _copies(
-    job: Job, rules: Rules, policy: Comments, talk: Talk, known: Sequence[CommentLink], recorder: Recorder
+    job: Job,
+    rules: Rules,
+    policy: Comments,
+    talk: Talk,
+    known: Sequence[CommentLink],
+    recorder: Recorder,
+    uncertain: set[tuple[int | None, str]],
 ) -> list[Copy]:
     """The comments of a pair that need a twin or an edit of theirs, oldest first."""
     if talk.fresh and len(talk.comments) == 2:
@@ -109,7 +120,9 @@ async def _copies(
         by_id = {link.left if side is Side.LEFT else link.right: link for link in known}
         for comment in comments:
             link = by_id.get(comment.id)
-            if link is None:
+            if link is None and (talk.link.id, comment.id) in uncertain:
+                talk.uncertain = True  # an earlier write of it may have arrived: recovery finds out first
+            elif link is None:
                 kind = _kind(policy, comment.kind, to)
                 if kind is not None and flows and normal_text(comment.text.canonical):
                     copies.append(Copy(to, comment, await _draft(job, rules, comment, to, kind)))
@@ -243,7 +256,7 @@ async def _write(job: Job, talk: Talk, copies: list[Copy], intents: Intents, rec
                 break
             continue
         recorder.add(_done(job, talk, copy, comment, covered))
-    if done or copies == []:
+    if (done or copies == []) and not talk.uncertain:
         _settle(job, talk, recorder)
 
 

@@ -8,7 +8,7 @@ from connectors.entity import Entity, Gone, encode
 from flows.actions import DeleteAction
 from flows.ends import GONE
 from flows.job import Job
-from flows.outcomes import Outcome
+from flows.outcomes import Outcome, look_again
 from mappings.config import Side
 from mappings.plan import Rules
 from mappings.translate import Directory, Translated, typed
@@ -30,8 +30,8 @@ async def carry_out_delete(job: Job, rules: Rules, action: DeleteAction) -> Outc
         case "mark":
             await _mark(job, rules, survivor, entity)
         case "recreate":
-            job.again.append((survivor, entity.ref))
-            return Outcome(pair.link, gone=True, audit=[job.audit("unlink", entity=label, reason="recreate")])
+            told = job.audit("unlink", entity=label, reason="recreate")
+            return Outcome(pair.link, gone=True, failure=look_again(job, survivor, entity.ref, "create"), audit=[told])
     job.report.counters.count("deleted", survivor)
     told = job.audit(
         action.policy,

@@ -105,19 +105,21 @@ class Recorder:
                 if outcome.closed is not None:
                     tx.close_conflicts(outcome.link.id, outcome.closed_as, fields=outcome.closed)
             tx.save_conflicts([of_link(conflict, o.link) for o in kept for conflict in o.conflicts])
-            tx.save_failures([outcome.failure for outcome in outcomes if outcome.failure is not None])
+            failures = tx.save_failures([outcome.failure for outcome in outcomes if outcome.failure is not None])
+            healed = self._healed(outcomes)
             for side in Side:
-                healed = [
-                    ref
-                    for outcome in outcomes
-                    for s, ref in outcome.healed
-                    if s is side and (s, ref) in self.job.failures
-                ]
-                if healed:
-                    tx.close_failures(self.job.name, side=side, refs=healed, state="done")
+                tx.close_failures(self.job.name, side=side, refs=[ref for s, ref in healed if s is side], state="done")
             tx.audit([entry for outcome in outcomes for entry in outcome.audit])
             for feed, cursor in cursors:
                 tx.save_cursor(feed, cursor)
+        for place in healed:
+            self.job.failures.pop(place, None)
+        self.job.failures |= {(entry.side, entry.entity): entry for entry in failures}
+
+    def _healed(self, outcomes: Sequence[Outcome]) -> set[tuple[Side, EntityRef]]:
+        """Entities with an open failure that are well now."""
+        failed = {(o.failure.side, o.failure.entity) for o in outcomes if o.failure is not None}
+        return {place for o in outcomes for place in o.healed if place in self.job.failures} - failed
 
 
 T = TypeVar("T", CommentLink, Conflict)
@@ -156,6 +158,13 @@ def failure(
         now + pause,
         url=url,
     )
+
+
+def look_again(job: Job, side: Side, ref: EntityRef, action: str) -> Failure:
+    """An entity that is to be looked at once more, due at once, whatever the cursors say and whenever we crash."""
+    before = job.failures.get((side, ref))
+    told = failure(job, side, ref, action, "it was interrupted, and is looked at again", url=None, before=before)
+    return replace(told, attempts=before.attempts if before else 0, next=told.at)
 
 
 def state_of(link: Link, *, halted: bool) -> LinkState:

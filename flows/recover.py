@@ -6,6 +6,7 @@ call can no longer be under way may *absent* be concluded. k intents and m candi
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,20 +17,22 @@ from connectors.entity import Entity, EntityRef, decode, empty, same
 from flows.comments import recover_comment
 from flows.fetch import read
 from flows.job import End, Job
-from flows.outcomes import Outcome, Recorder, failure
+from flows.outcomes import Outcome, Recorder, failure, look_again
 from ledger.model import Intent, Link
 from mappings.config import Side
 from mappings.merge import RowState
 from mappings.plan import Rules, ignored
 
+FINDS_AT_ONCE = 8
 SLACK = timedelta(seconds=5)
 """How far a system's clock may be behind what we know of it."""
 
 
 async def recover(job: Job, intents: Sequence[Intent]) -> list[Intent]:
-    """Settle what can be settled; answers the intents that must still wait. The entities concerned are looked at again.
+    """Settle what can be settled; answers the intents that must still wait.
 
-    `job.again` receives what has to be read and merged afterwards, whatever the cursors say.
+    The cursors may have moved past the entities concerned: each is put on the failure list, due at once, in the same
+    transaction that closes its intent. A crash at any moment leaves the one or the other.
     """
     mine = [i for i in intents if (i.target, i.row) == (job.target.name, job.row.key)]
     recorder = Recorder(job)
@@ -68,22 +71,29 @@ async def _creates(job: Job, intents: Sequence[Intent], recorder: Recorder) -> l
                 continue
             else:
                 told = job.audit("recovered", entity=job.label(side.other, intent.source), reason="nothing was created")
-                recorder.add(Outcome(intents=[intent], audit=[told]))
-            job.again.append((side.other, intent.source))
+                due = look_again(job, side.other, intent.source, "create")
+                recorder.add(Outcome(intents=[intent], failure=due, audit=[told]))
     return waiting
 
 
 async def _find(job: Job, end: End, intents: Sequence[Intent]) -> tuple[dict[int, Entity], dict[int, int]]:
     """Intent id -> the entity it created; and intent id -> number of candidates, where they cannot be told apart."""
-    found: dict[int, Entity] = {}
     if isinstance(end.connector, FindsMarkers):
-        for intent in intents:
-            ref = await end.connector.find(end.scope, end.type, intent.marker)
-            twin = (await read(end, [ref])).get(ref) if ref is not None else None
-            if isinstance(twin, Entity):
-                found[intent.id] = twin
-        return found, {}
+        refs = await _by_marker(end, end.connector, intents)
+        twins = await read(end, list(refs.values()))
+        return {id: twin for id, ref in refs.items() if isinstance(twin := twins.get(ref), Entity)}, {}
     return _match(intents, await _candidates(job, end, min(intent.at for intent in intents)))
+
+
+async def _by_marker(end: End, connector: FindsMarkers, intents: Sequence[Intent]) -> dict[int, EntityRef]:
+    gate = asyncio.Semaphore(FINDS_AT_ONCE)
+
+    async def find(intent: Intent) -> EntityRef | None:
+        async with gate:
+            return await connector.find(end.scope, end.type, intent.marker)
+
+    refs = await asyncio.gather(*(find(intent) for intent in intents))
+    return {intent.id: ref for intent, ref in zip(intents, refs, strict=True) if ref is not None}
 
 
 def _match(intents: Sequence[Intent], candidates: Sequence[Entity]) -> tuple[dict[int, Entity], dict[int, int]]:
@@ -166,7 +176,9 @@ async def _adopt(job: Job, intent: Intent, twin: Entity, recorder: Recorder) -> 
         entity=job.label(intent.side, twin.ref),
         reason=f"twin of {job.label(intent.side.other, intent.source)}",
     )
-    recorder.add(Outcome(link, intents=[intent], audit=[told], healed=[(intent.side.other, intent.source)]))
+    # What the interrupted refresh had still to do for this pair (comments, what flows back) is done by another look.
+    due = look_again(job, intent.side.other, intent.source, "create")
+    recorder.add(Outcome(link, intents=[intent], audit=[told], failure=due))
 
 
 async def _untouched(end: End, twin: Entity) -> bool:
@@ -227,18 +239,16 @@ async def _comments(job: Job, intents: Sequence[Intent], recorder: Recorder) -> 
             recorder.add(Outcome(intents=of_link))
             continue
         known = job.ledger.comment_links([id])[id]
-        again: list[tuple[Side, EntityRef]] = [(side, link.end(side).ref) for side in Side]
         for intent in of_link:
             taken = {c.right if intent.side is Side.RIGHT else c.left for c in known}
             found = await recover_comment(job.ends[intent.side], link, intent, taken)
+            due = look_again(job, intent.side.other, link.end(intent.side.other).ref, "comment")
             if found is not None:
                 known.append(found)
                 job.report.counters.count("comments", intent.side)
-                recorder.add(Outcome(comments=[found], intents=[intent]))
+                recorder.add(Outcome(comments=[found], intents=[intent], failure=due))
             elif datetime.now(UTC) < intent.expires:
                 waiting.append(intent)
             else:
-                recorder.add(Outcome(intents=[intent]))
-        if not any(intent.link == id for intent in waiting):
-            job.again += again
+                recorder.add(Outcome(intents=[intent], failure=due))
     return waiting

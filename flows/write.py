@@ -339,7 +339,7 @@ class Writing:
         if pair.whole:
             link = replace(link, checked=datetime.now(UTC), agrees=True)
         pair.link = link
-        outcome = Outcome(link)
+        outcome = Outcome(link, healed=[(side, link.end(side).ref) for side in Side])
         if pair.comments:
             self.talks.append(Talk(outcome, pair, dict(pair.comments)))
         return outcome
