@@ -12,6 +12,8 @@ from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_HOME,
+    PREFECT_WORKER_CANCELLATION_POLL_SECONDS,
+    PREFECT_WORKER_ENABLE_CANCELLATION,
     PREFECT_WORKER_QUERY_SECONDS,
 )
 
@@ -25,6 +27,9 @@ def worker_settings(url: str, home: Path) -> dict[Any, Any]:
         PREFECT_API_URL: url,
         PREFECT_HOME: home,
         PREFECT_WORKER_QUERY_SECONDS: POLL,
+        PREFECT_WORKER_ENABLE_CANCELLATION: True,
+        # Only while the event stream is broken: cancelling is told through it at once.
+        PREFECT_WORKER_CANCELLATION_POLL_SECONDS: 10,
         # A thread per run, for automations that look for silent ones; dead runs are found by the sweep at start.
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
     }

@@ -13,7 +13,7 @@ from uuid import UUID
 import anyio
 from prefect import Flow, State
 from prefect.client.schemas.objects import FlowRun
-from prefect.context import AsyncClientContext
+from prefect.context import AsyncClientContext, SyncClientContext
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.flow_engine import run_flow_async
@@ -64,8 +64,14 @@ class SynclineWorker(BaseWorker[BaseJobConfiguration, BaseVariables, SynclineWor
 
         Raises what ends Prefect's polling: a server that stays away.
         """
-        # One client for all runs: making one per run costs more than a run that finds nothing.
-        async with AsyncClientContext.get_or_create(), asyncio.TaskGroup() as tasks:
+        # One client for all runs: Prefect would make one per run, which costs more than a run that finds nothing,
+        # and leave it open.
+        with SyncClientContext.get_or_create():
+            async with AsyncClientContext.get_or_create():
+                await self._serve(stopping, grace)
+
+    async def _serve(self, stopping: asyncio.Event, grace: float) -> None:
+        async with asyncio.TaskGroup() as tasks:
             polling = tasks.create_task(self.start(printer=self._logger.info))
             stopped = tasks.create_task(stopping.wait())
             await asyncio.wait({polling, stopped}, return_when=asyncio.FIRST_COMPLETED)

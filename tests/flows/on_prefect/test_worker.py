@@ -130,9 +130,7 @@ async def test_a_refused_call_is_not_repeated_and_the_run_fails_with_its_reason(
     assert await tasks_of(prefect_server, run) == ["fetch"]
 
 
-async def test_a_cancelled_run_ends_as_cancelled_and_the_worker_goes_on(
-    prefect_server: PrefectServer, pair: Pair
-) -> None:
+async def test_a_run_that_somebody_cancels_ends_at_once_as_cancelled(prefect_server: PrefectServer, pair: Pair) -> None:
     pair.configure(latency=30)
     async with PrefectClient(prefect_server.url) as client:
         await pair.deploy(client)
