@@ -144,6 +144,8 @@ class Job:
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     look_ups: dict[Side, dict[str, list[Entity]]] = field(default_factory=dict)
     _rules: Rules | None = None
+    _fingerprints: dict[str, str] | None = None
+    _version: str = ""
 
     @property
     def name(self) -> str:
@@ -159,8 +161,10 @@ class Job:
 
     @property
     def version(self) -> str:
-        """The version of the mapping in force; needs no system."""
-        return mapping_version(self.row, self.workbook_table)
+        """The version of the mapping in force; needs no system. Reckoned once: every link that is kept names it."""
+        if not self._version:
+            self._version = mapping_version(self.fingerprints)
+        return self._version
 
     @property
     def adapt(self) -> Adapt:
@@ -172,7 +176,9 @@ class Job:
 
     @property
     def fingerprints(self) -> dict[str, str]:
-        return fingerprints(self.row, self.workbook_table)
+        if self._fingerprints is None:
+            self._fingerprints = fingerprints(self.row, self.workbook_table)
+        return self._fingerprints
 
     async def rules(self) -> Rules:
         """The mapping ready to work. Raises ConfigurationError with everything that does not fit the live systems."""

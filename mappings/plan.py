@@ -111,9 +111,9 @@ def fingerprints(config: EntityRow, tables: Callable[[FieldRow], ValueTable | No
     return {row.key: fingerprint_of(row, tables(row)) for row in config.fields}
 
 
-def mapping_version(config: EntityRow, tables: Callable[[FieldRow], ValueTable | None]) -> str:
+def mapping_version(fingerprints: Mapping[str, str]) -> str:
     """Names this state of the mapping: the same rows and tables give the same text."""
-    return _hash(fingerprints(config, tables))
+    return _hash(fingerprints)
 
 
 def _bound(normaliser: Normaliser, name: str) -> Callable[[Value], Value]:
