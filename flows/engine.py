@@ -7,6 +7,7 @@ cursor moves. Two refreshes of one connector never overlap: the lease sees to it
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -30,7 +31,7 @@ from flows.report import RefreshOptions, Report, TargetReport
 from flows.runtime import Runtime
 from flows.tables import InForce, tables_in_force
 from flows.write import Stopping, write_actions
-from ledger.errors import LeaseLost, LedgerUnavailable
+from ledger.errors import LeaseLost, LedgerError, LedgerUnavailable
 from ledger.lease import this_owner
 from ledger.model import AuditEntry, Cursor, Feed, Lease, LinkState
 from mappings.config import Side
@@ -39,6 +40,7 @@ from mappings.load import ConnectorEntry
 LEASE_SECONDS = 60.0
 """How long a lease lasts at least; renewed four times as often. No call is begun that could outlast it."""
 T = TypeVar("T")
+log = logging.getLogger("syncline")
 
 
 class Step(Protocol):
@@ -175,10 +177,13 @@ async def _round(
         except Stopping:
             report.message = "stopped: the rest is left for the next refresh"
             break
-        except LeaseLost:
+        except LedgerError:
             raise
         except ConnectorError as error:
             told.error, told.unreachable = str(error), not isinstance(error, ConfigurationError)
+        except Exception as error:  # a connector of somebody else may raise anything: the other targets go on
+            log.debug("%s: target %s", entry.name, target.name, exc_info=True)
+            told.error = f"{type(error).__name__}: {error}. This is a mistake in a connector, or in Syncline."
         _standing(runtime, entry.name, told)
     report.message = report.message or (values.told if values else "")
     report.seconds += time.monotonic() - began

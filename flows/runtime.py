@@ -112,7 +112,7 @@ class Runtime:
         """The integration connector of this name, ready to run. Raises ConfigurationError with all that is wrong."""
         errors = [f for f in check(self.configuration, name) if f.severity == "error"]
         if errors:
-            told = "\n".join(f"{f.file}:{f.line}: {f.path}: {f.problem}. {f.remedy}" for f in errors)
+            told = "\n".join(f"{f.file}:{f.line}: {f.path}: {f.problem}. {f.remedy}" for f in errors).rstrip(".")
             raise ConfigurationError(f"The configuration has errors:\n{told}", remedy="Mend them; `syncline check`.")
         if name not in self.configuration.connectors:
             known = ", ".join(sorted(self.configuration.connectors)) or "none"
