@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +20,8 @@ from ledger.model import Cursor, Feed
 from mappings.config import Side
 from mappings.start import start_polling
 
+BATCH = 300
+"""Entities of one feed that are worked on together at most, give or take a page: what came while others were."""
 FALLBACK_START = timedelta(hours=26)
 """SPEC B15: where the source has no data, polling starts this long before now."""
 
@@ -35,8 +37,12 @@ class Reading:
     latest: datetime | None = None
     began_at: datetime | None = None
     stream: AsyncIterator[Page] | None = None
-    page: Page | None = None
+    pages: Sequence[Page] = ()
+    """The pages that are now at work."""
+    last: bool = False
+    """No page comes after those at work."""
     over: bool = False
+    """The stream has ended; pages that were fetched ahead may still wait for their turn."""
 
     async def next(self) -> Page | None:
         """The next page, None after the last. After an error the next call begins again where it was last whole."""
@@ -52,13 +58,29 @@ class Reading:
         self.over = page is None
         return page
 
-    def delivered(self, page: Page) -> None:
-        """The page goes to work: once its outcomes are recorded, the cursor may move past it."""
-        self.page = page
-        self.began_at = self.began_at or page.server_time
+    async def some(self, enough: asyncio.Event) -> list[Page]:
+        """The next pages: one, and what more there is until it is enough. None of them after the last."""
+        found: list[Page] = []
+        while sum(len(page.entities) for page in found) < BATCH and not (found and enough.is_set()):
+            try:
+                page = await self.next()
+            except Exception:
+                if not found:
+                    raise
+                break  # what came whole goes to work; the next call meets the error, if it is still there
+            if page is None:
+                break
+            found.append(page)
+        return found
+
+    def delivered(self, pages: Sequence[Page]) -> None:
+        """The pages go to work: once their outcomes are recorded, the cursor may move past them."""
+        self.pages, self.last = pages, self.over
+        for page in pages:
+            self.began_at = self.began_at or page.server_time
         if self.feed.feed == "comments":
             return  # its entities' times say nothing about when a comment changed: the scan's own time does
-        times = [entity.modified for entity in page.entities if entity.modified is not None]
+        times = [entity.modified for page in pages for entity in page.entities if entity.modified is not None]
         self.latest = max([*times, self.latest] if self.latest else times, default=None)
 
     def _open(self) -> AsyncIterator[Page]:
@@ -73,7 +95,7 @@ class Reading:
     def reached(self) -> Cursor:
         """Where the cursor stands once everything read so far is recorded."""
         newest = max((moment for moment in (self.latest, self.cursor.since) if moment), default=None)
-        return Cursor(newest, (self.began_at or self.cursor.scanned) if self.over else self.cursor.scanned)
+        return Cursor(newest, (self.began_at or self.cursor.scanned) if self.last else self.cursor.scanned)
 
 
 class Feeds:
@@ -85,7 +107,8 @@ class Feeds:
         self.readings: list[Reading] = []
         self.seen: dict[Side, datetime] = {}
         """The systems' clocks when the pages now at work were read."""
-        self._upcoming: list[asyncio.Task[Page | None]] = []
+        self._upcoming: list[asyncio.Task[list[Page]]] = []
+        self._enough = asyncio.Event()
 
     async def open(self) -> None:
         """Resolve the start of polling, find the cursors."""
@@ -104,46 +127,49 @@ class Feeds:
         return Reading(end, feed, Query(end.scope, end.type, since), cursor)
 
     async def next(self) -> dict[Side, list[Page]] | None:
-        """One page of each feed that has more; None when all are read. The next pages are fetched meanwhile."""
-        if not self._upcoming:
-            self._upcoming = [asyncio.ensure_future(reading.next()) for reading in self.readings]
+        """The pages of each feed that has more, as far as they came; None when all are read."""
+        self.fetch_ahead()
+        self._enough.set()
         upcoming, self._upcoming = self._upcoming, []
-        pages = await asyncio.gather(*upcoming, return_exceptions=True)
-        for page in pages:
-            if isinstance(page, BaseException):
-                await self._put_back(pages)
-                raise page
+        answers = await asyncio.gather(*upcoming, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                self._put_back(answers)
+                raise answer
         found: dict[Side, list[Page]] = {side: [] for side in Side}
-        for reading, page in zip(self.readings, pages, strict=True):
-            if isinstance(page, Page):
-                reading.delivered(page)
-                self.seen[reading.end.side] = reading.end.heard(page.server_time)
-                found[reading.end.side].append(page)
+        for reading, answer in zip(self.readings, answers, strict=True):
+            pages = answer if isinstance(answer, list) else []
+            reading.delivered(pages)
+            if pages:
+                # Of several moments the first: an entity counts as settled by it, never too early.
+                self.seen[reading.end.side] = min([reading.end.heard(page.server_time) for page in pages])
+                found[reading.end.side] += pages
         return found if any(found.values()) else None
 
     def fetch_ahead(self) -> None:
         """Start on the next pages while the present ones are worked on."""
         if not self._upcoming:
-            self._upcoming = [asyncio.ensure_future(reading.next()) for reading in self.readings]
+            self._enough = asyncio.Event()
+            self._upcoming = [asyncio.ensure_future(reading.some(self._enough)) for reading in self.readings]
 
-    async def _put_back(self, pages: list[Page | BaseException | None]) -> None:
+    def _put_back(self, answers: Sequence[list[Page] | BaseException]) -> None:
         """One feed broke: what the others gave is kept for the next call."""
 
-        async def again(page: Page) -> Page | None:
-            return page
+        async def again(pages: list[Page]) -> list[Page]:
+            return pages
 
+        self._enough = asyncio.Event()
         self._upcoming = [
-            asyncio.ensure_future(again(page) if isinstance(page, Page) else reading.next())
-            for reading, page in zip(self.readings, pages, strict=True)
+            asyncio.ensure_future(again(answer) if isinstance(answer, list) else reading.some(self._enough))
+            for reading, answer in zip(self.readings, answers, strict=True)
         ]
 
-    def comments_of(self, pages: dict[Side, list[Page]]) -> dict[Side, set[EntityRef]]:
-        """The entities of these pages that came because a comment of theirs changed."""
+    def comments_of(self) -> dict[Side, set[EntityRef]]:
+        """The entities of the pages at work that came because a comment of theirs changed."""
         talked: dict[Side, set[EntityRef]] = {side: set() for side in Side}
         for reading in self.readings:
-            fresh = any(page is reading.page for page in pages[reading.end.side])
-            if reading.feed.feed == "comments" and reading.page is not None and fresh:
-                talked[reading.end.side] |= {entity.ref for entity in reading.page.entities}
+            if reading.feed.feed == "comments":
+                talked[reading.end.side] |= {entity.ref for page in reading.pages for entity in page.entities}
         return talked
 
     def cursors(self) -> list[tuple[Feed, Cursor]]:

@@ -31,7 +31,7 @@ async def next_batch(job: Job, feeds: Feeds) -> Batch | None:
     while (pages := await feeds.next()) is not None:
         feeds.fetch_ahead()
         entities = {side: _latest(pages[side]) for side in Side}
-        edited = feeds.comments_of(pages)
+        edited = feeds.comments_of()
         batch = await look(
             job,
             entities,
