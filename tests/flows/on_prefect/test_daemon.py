@@ -104,9 +104,7 @@ async def test_one_command_starts_everything_and_sigterm_ends_it_cleanly(start: 
     assert daemon_info(pair.folder) is None
 
 
-async def test_a_second_daemon_of_a_configuration_is_refused(
-    start: Start, pair: Pair, prefect_server: PrefectServer
-) -> None:
+async def test_a_second_daemon_of_a_configuration_is_refused(start: Start, prefect_server: PrefectServer) -> None:
     first = start(prefect_server)
     started(first)
     _, told = start(prefect_server).communicate(timeout=60)
@@ -155,9 +153,7 @@ async def test_the_prefect_server_of_a_killed_daemon_is_no_obstacle(start: Start
     await completed(str(running(pair).prefect_api), pair)
 
 
-async def test_a_prefect_server_that_does_not_answer_is_named(
-    start: Start, pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_prefect_server_that_does_not_answer_is_named(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     daemon = start()
     _, told = daemon.communicate(timeout=60)

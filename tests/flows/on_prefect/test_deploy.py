@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,12 +10,14 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import IntervalSchedule
 
 from flows.deploy import Reconciled, Wanted, reconcile, wanted
 from flows.prefect_server import PrefectServer
 from mappings.config import IntegrationConnector
+from tests.systems.prefect import until
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ROW = {"left": "a", "right": "b", "fields": [{"left": "x", "right": "y"}]}
@@ -66,7 +69,6 @@ def deployed(prefect_server: PrefectServer) -> Deployed:
 def clean(prefect_server: PrefectServer) -> Iterator[None]:
     """Names are global in Prefect: each test begins without the deployments of the one before."""
     yield
-    import asyncio
 
     async def remove() -> None:
         async with PrefectClient(prefect_server.url) as client:
@@ -178,14 +180,10 @@ async def test_a_deactivated_connector_keeps_its_deployment_and_starts_again_whe
 async def test_runs_that_the_old_interval_had_scheduled_are_dropped(deployed: Deployed) -> None:
     await deployed.be(connector(refresh_interval="7s"))
     async with PrefectClient(deployed.url) as client:
-        from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
-
         wanted_runs = DeploymentFilter(name=DeploymentFilterName(any_=["bugs"]))
 
         async def scheduled() -> bool:
             return len(await client.read_flow_runs(deployment_filter=wanted_runs)) > 3
-
-        from tests.systems.prefect import until
 
         await until(scheduled)
         await deployed.be(connector(refresh_interval=60))
