@@ -350,9 +350,9 @@ def hoist(words: Sequence[str]) -> list[str]:
     return [*first, *rest]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point. Errors end with their words on stderr and their exit code, never with a traceback."""
-    words = hoist(sys.argv[1:])
+    words = hoist(sys.argv[1:] if arguments is None else arguments)
     try:
         app(words, prog_name="syncline")
     except Exception as error:  # the last place where one can be put into words

@@ -185,15 +185,8 @@ def resolved(number: int, report: Json) -> RenderableType:
 def failures(rows: Sequence[Json]) -> RenderableType:
     """Entities that failed alone, and when each is tried again."""
     heads = ("id", "connector", "entity", "action", "attempts", "next", "state", "error")
-    return table(
-        heads,
-        (
-            (r["id"], r["connector"], r.get("url") or r["entity"], r["action"], r["attempts"], when(r["next"]) or "by hand",
-             r["state"], r["error"])
-            for r in rows
-        ),
-        "No failures.",
-    )  # fmt: skip
+    told = ({**row, "entity": row.get("url") or row["entity"], "next": when(row["next"]) or "by hand"} for row in rows)
+    return table(heads, ([row[head] for head in heads] for row in told), "No failures.")
 
 
 def audit(rows: Sequence[Json]) -> RenderableType:

@@ -43,7 +43,7 @@ class Stage:
 
     def start_daemon(self) -> None:
         """Start `syncline start` as people do."""
-        command = [sys.executable, "-m", "cli", "--config", str(self.folder.resolve()), "start"]
+        command = [sys.executable, "-m", "cli", "--config", str(self.folder.resolve()), "start", "--port", "0"]
         self.daemon = spawn(command, self.folder.resolve() / "daemon.log", self.environment())
 
     def require_daemon(self) -> None:
