@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from connectors.errors import ConnectorError
-from console import api, problems
+from console import api, egeria, problems
 from console.api.access import Wrong
 from console.auth import Tokens
 from console.guard import Guard
@@ -47,6 +47,7 @@ def create_app(service: Service, tokens: Tokens, *, without_token: bool = False,
     app.state.without_token, app.state.secure = without_token, secure
     app.state.sessions, app.state.wrong = Sessions(), Wrong()
     app.include_router(api.router)
+    app.include_router(egeria.router)
     for kind in ERRORS:
         app.add_exception_handler(kind, _tell)
     app.add_middleware(Guard)

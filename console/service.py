@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.errors import NotFound
+from connectors.errors import ConfigurationError, NotFound
 from flows import edit, operate, stewardship
 from flows.engine import refresh_connector
 from flows.home import daemon_info
@@ -32,11 +33,27 @@ Refresher = Callable[[Runtime, Sequence[str], RefreshOptions, bool], Awaitable[l
 """Has connectors refreshed: (runtime, names, options, wait) -> their reports, or without `wait` what was asked for."""
 
 
+DEPLOYED_WITHIN = 15.0
+"""Seconds that the daemon may take to deploy what has just been configured."""
+
+
 async def by_daemon(runtime: Runtime, names: Sequence[str], options: RefreshOptions, wait: bool) -> list[Json]:
     """The refresher of a running daemon: through Prefect, where operators see every run."""
+    return list(await asyncio.gather(*(_by_daemon(runtime, name, options, wait) for name in names)))
+
+
+async def _by_daemon(runtime: Runtime, name: str, options: RefreshOptions, wait: bool) -> Json:
     from flows.remote import refresh_by_daemon
 
-    return await refresh_by_daemon(runtime, names, options, wait=wait)
+    late = time.monotonic() + DEPLOYED_WITHIN
+    while True:
+        try:
+            (report,) = await refresh_by_daemon(runtime, [name], options, wait=wait)
+            return report
+        except ConfigurationError:  # it was configured a moment ago, and the daemon has not deployed it yet
+            if time.monotonic() > late:
+                raise
+            await asyncio.sleep(0.3)
 
 
 @dataclass(slots=True)

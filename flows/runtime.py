@@ -21,7 +21,7 @@ from flows.secret_store import read_secret
 from ledger.store import Ledger
 from mappings.check import check
 from mappings.config import Side
-from mappings.load import ConfigurationErrors, ConnectorEntry, Loaded, SystemEntry, load, resolve_system
+from mappings.load import ConfigurationErrors, ConnectorEntry, Finding, Loaded, SystemEntry, load, resolve_system
 
 CONFIG = "SYNCLINE_CONFIG"
 LEDGER = "SYNCLINE_LEDGER"
@@ -35,6 +35,12 @@ def config_model(kind: str, folder: Path) -> type[SystemConfig]:
 def load_configuration(path: Path, instead: Mapping[Path, str | None] = MappingProxyType({})) -> Loaded:
     """The configuration with everything that is wrong with it; raises nothing. `instead`: see `load`."""
     return load(path, system_model=config_model, kept=kept_groups(path), instead=instead)
+
+
+def errors_of(loaded: Loaded, config: Path) -> list[Finding]:
+    """What keeps a configuration from being in force. An empty folder is no error: REST can fill it."""
+    errors = [finding for finding in loaded.findings if finding.severity == "error"]
+    return [] if config.is_dir() and all(error.code == "no_configuration" for error in errors) else errors
 
 
 def kept_groups(config: Path) -> Path:
@@ -104,7 +110,7 @@ class Runtime:
         Any thread may do this while refreshes run: they go on with what they began with.
         """
         loaded = load_configuration(self.config)
-        if loaded.ok:
+        if not errors_of(loaded, self.config):
             self.configuration = loaded
         return loaded
 
