@@ -55,7 +55,7 @@ def one_line(report: Report) -> str:
     if report.outcome in ("skipped", "coalesced"):
         return f"{report.connector}: {report.message or report.outcome}"
     parts = [f"{name} {shown}" for name, value in _counters(report.total).items() if (shown := _count(value))]
-    parts += errors(report) + ([report.message] if report.message else [])
+    parts += errors(report) or ([report.message] if report.message else [])
     done = "would have changed" if report.dry_run else "changed"
     return f"{report.connector}: {', '.join(parts) or f'nothing {done}'}"
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 Quoted = Callable[[], Awaitable[None]]
 """The work of a stage, as a task gets it: Prefect takes the quotation marks off."""
 
-FETCH_DELAYS: list[float] = [2, 10, 30]
+FETCH_DELAYS: list[float] = [2, 8]
 """Seconds before a fetch is tried again. The HTTP seam has by then made its own, shorter attempts."""
 
 
