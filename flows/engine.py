@@ -375,6 +375,7 @@ class _Refresh:
         for i in range(0, len(links), examine.SLICE):
             part = links[i : i + examine.SLICE]
             await self._work(await self.step("fetch", partial(examine.compare, self.job, part)))
+            examine.looked_at(self.job, part)
         self._save(cursors)
 
     async def _remapped(self) -> None:

@@ -54,12 +54,25 @@ def due_for_scrub(job: Job) -> tuple[list[Link], list[tuple[Feed, Cursor]]]:
 
 async def full(job: Job, since: datetime) -> AsyncIterator[Batch]:
     """Every pair that this refresh has not compared yet: those that neither side lists any more, above all."""
-    while True:
-        due = job.ledger.links_due(job.name, job.target.name, limit=SLICE)
-        fresh = [link for link in due if link.row == job.row.key and (link.checked is None or link.checked < since)]
-        if not fresh:
-            return
-        yield await compare(job, fresh)
+    after = 0
+    while links := job.ledger.links(job.name, target=job.target.name, row=job.row.key, after=after, limit=SLICE):
+        after = links[-1].id
+        fresh = [link for link in links if link.checked is None or link.checked < since]
+        if fresh:
+            yield await compare(job, fresh)
+            looked_at(job, fresh)
+
+
+def looked_at(job: Job, links: Sequence[Link]) -> None:
+    """These pairs had their turn. One that could not be brought to agreement (halted, failed, out of sight) must not
+    stay at the head of the queue, else the others would never be seen.
+    """
+    if job.lease is None or not links:
+        return
+    now = job.ledger.links(job.name, ids=[link.id for link in links])
+    before = {link.id: link.checked for link in links}
+    with job.ledger.begin(job.lease) as tx:
+        tx.set_checked([link.id for link in now if link.checked == before[link.id]], datetime.now(UTC), agrees=False)
 
 
 def outdated(job: Job) -> list[Link]:
