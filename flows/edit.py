@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,12 +29,22 @@ _alone = asyncio.Lock()
 
 
 async def put_group(runtime: Runtime, name: str, text: str, *, who: str, reason: str = "") -> list[Finding]:
-    """Keep `text` as the group of this name; answers the warnings.
+    """Keep `text` as the group of this name; answers the warnings. JSON is kept as the YAML that people would write.
 
     Raises ConfigurationErrors with everything that is wrong: nothing was changed then.
     """
-    file = group_file(runtime, name)
-    return await _apply(runtime, {file: text}, name, who=who, reason=reason, expect=name)
+    return await _apply(
+        runtime, {group_file(runtime, name): _readable(text)}, name, who=who, reason=reason, expect=name
+    )
+
+
+def _readable(text: str) -> str:
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        return to_yaml(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
 
 
 async def remove_group(runtime: Runtime, name: str, *, who: str, reason: str = "") -> None:
@@ -51,7 +62,7 @@ async def edit_group(
     file = runtime.configuration.groups[name].file
     yaml = YAML()
     yaml.preserve_quotes, yaml.width = True, 120
-    data = yaml.load(await asyncio.to_thread(file.read_text, "utf-8-sig"))
+    data = yaml.load(_readable(await asyncio.to_thread(file.read_text, "utf-8-sig")))
     change(data)
     text = io.StringIO()
     yaml.dump(data, text)

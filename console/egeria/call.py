@@ -39,6 +39,8 @@ class Call:
     params: Mapping[str, str]
     body: Any
     kept: Kept
+    root: str
+    """Where this daemon is, as the caller reached it."""
 
     @property
     def server(self) -> str:
@@ -119,7 +121,8 @@ async def _call(request: Request, role: Role, action: str) -> Call:
     if server is not None and server != service.server_name:
         raise messages.server_not_available(server, user)
     body = await _body(request)
-    return Call(service, caller, user, request.path_params, body, Kept(state_folder(service.runtime.config)))
+    kept = Kept(state_folder(service.runtime.config))
+    return Call(service, caller, user, request.path_params, body, kept, str(request.base_url).rstrip("/"))
 
 
 def _caller(request: Request, user: str) -> Caller:

@@ -94,6 +94,7 @@ def server_config(call: Call) -> Json:
         "versionId": "V2.0",
         "localServerId": reports.guid(call, "", "server"),
         "localServerName": call.server,
+        "localServerURL": call.root,
         "localServerType": "Integration Daemon",
         "localServerUserId": next((group.config.user_id for group in groups.values()), "syncline"),
         "maxPageSize": 1000,
@@ -105,5 +106,6 @@ def server_config(call: Call) -> Json:
 def group_configs(call: Call) -> list[Json]:
     """IntegrationGroupConfig of each: YAML groups, and those that were named over REST."""
     names = [name for name in call.service.runtime.configuration.groups if name not in call.kept.services]
-    own = {name: {"class": "IntegrationGroupConfig", "integrationGroupQualifiedName": name} for name in names}
+    here = {"omagserverName": call.server, "omagserverPlatformRootURL": call.root}
+    own = {name: {"class": "IntegrationGroupConfig", "integrationGroupQualifiedName": name, **here} for name in names}
     return list({**own, **call.kept.groups}.values())
