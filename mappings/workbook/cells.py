@@ -11,9 +11,10 @@ import re
 from connectors.schema import FieldType
 from mappings.findings import nearest
 from mappings.values import number_of
+from mappings.workbook.cell import Shown, shown
 from mappings.workbook.content import SideFacts
 from mappings.workbook.findings import SHOWN, Findings, Severity
-from mappings.workbook.reading import Sheet, Shown, shown
+from mappings.workbook.reading import Sheet
 from mappings.workbook.structure import Place, cell_name
 
 EMPTY_WORD = "(empty)"
@@ -43,7 +44,7 @@ class Reader:
         self.folded = {text.casefold(): text for text in facts.choices or ()}
         self.spelled: dict[str, str] = {}
         """Case-folded -> as first written here."""
-        self.numbers = any(type(cell) in (int, float) for cell in self.cells[header + 1 :])
+        self.numbers = any(type(cell) is not str and shown(cell).holds == "number" for cell in self.cells[header + 1 :])
         self.unknown = 0
         self.texts = [None if row <= header else self._read(row) for row in range(len(self.cells))]
         """Row -> the text of its cell, "" for a blank one; None for headers, and where it holds nothing usable."""

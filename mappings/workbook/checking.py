@@ -54,7 +54,7 @@ def check_book(content: bytes, name: str, uses: Sequence[Use], progress: Progres
     """
     checked = Checked()
     try:
-        book = open_book(content, name)
+        book = open_book(content, name, {use.source.sheet for use in uses})
         for use in _merged(uses):
             _check_table(book, use, checked, progress, only=len({use.source.sheet for use in uses}) == 1)
     except Refused as refused:
@@ -203,11 +203,13 @@ class _Table:
         for side, column in zip(Side, (columns.left, columns.right), strict=True):
             facts = self.use.sides[side]
             if facts.type is FieldType.USER and facts.choices is None:
-                first: dict[str, int] = {}
+                first: dict[str, Pair] = {}
                 for pair in pairs:
-                    first.setdefault(pair.of(side), pair.row)
+                    first.setdefault(pair.of(side).casefold(), pair)
                 self.checked.users += [
-                    UserCell(self.sheet.name, cell_name(row, column), side, text) for text, row in first.items() if text
+                    UserCell(self.sheet.name, cell_name(pair.row, column), side, pair.of(side))
+                    for folded, pair in first.items()
+                    if folded
                 ]
 
 

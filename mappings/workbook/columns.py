@@ -43,26 +43,26 @@ class Columns:
 
 def find_columns(sheet: Sheet, source: ValuesFrom) -> Columns | list[CellFinding]:
     """The columns that `source` means, or what is wrong with them."""
-    names = {"left": source.left, "right": source.right}
+    if not sheet.columns:
+        return [CellFinding.of("error", "no_rows", "the sheet is empty", sheet=sheet.name)]
+    names = {"left": source.left or "A", "right": source.right or "B"}
     if source.back is not None:
         names |= {"back left": source.back.left, "back right": source.back.right}
-    wanted = {role: name for role, name in names.items() if name is not None}
-    header = _header_row(sheet, list(wanted.values()))
+    header = _header_row(sheet, list(names.values()))
     headers = _headers(sheet, header)
-    found: dict[str, int] = {"left": 0, "right": 1} if len(sheet.columns) > 1 else {"left": 0}
+    found: dict[str, int] = {}
     problems: list[CellFinding] = []
-    for role, name in wanted.items():
+    for role, name in names.items():
         hits = _hits(headers, name)
+        letter = _letter(sheet, name)
         if len(hits) == 1:
             found[role] = hits[0]
         elif hits:
             problems.append(_ambiguous(sheet, header, name, hits))
-        elif _LETTERS.fullmatch(name) and column_index(name.upper()) < len(sheet.columns):
-            found[role] = column_index(name.upper())
+        elif letter is not None:
+            found[role] = letter
         else:
             problems.append(_missing(sheet, headers, name))
-    if not problems and not ("left" in found and "right" in found):
-        problems.append(_missing(sheet, headers, "B"))
     if problems:
         return problems
     back = (found["back left"], found["back right"]) if source.back is not None else None
@@ -70,12 +70,22 @@ def find_columns(sheet: Sheet, source: ValuesFrom) -> Columns | list[CellFinding
     return Columns(header, found["left"], found["right"], back, marks[0] if marks else None)
 
 
+def _letter(sheet: Sheet, name: str) -> int | None:
+    """The column that a name means as a letter, if the sheet reaches that far: `ADO` is a header, not column 795."""
+    index = column_index(name.upper()) if _LETTERS.fullmatch(name) else None
+    return index if index is not None and index < len(sheet.columns) else None
+
+
 def _header_row(sheet: Sheet, names: list[str]) -> int:
-    """The first row that has every name that is a header somewhere; the first row where none is."""
+    """The first row with the most of the headers that are named; where all are letters, the first with a text there."""
+    titles = [name for name in names if _letter(sheet, name) is None]
+    letters = [index for name in names if (index := _letter(sheet, name)) is not None]
     best, most = 0, 0
     for row in range(min(HEADER_ROWS, sheet.height)):
+        if not titles and any(sheet.cell(row, column).text for column in letters):
+            return row
         headers = _headers(sheet, row)
-        hits = sum(bool(_hits(headers, name)) for name in names)
+        hits = sum(bool(_hits(headers, name)) for name in titles)
         if hits > most:
             best, most = row, hits
     return best
@@ -86,9 +96,11 @@ def _headers(sheet: Sheet, row: int) -> list[str]:
 
 
 def _hits(headers: list[str], name: str) -> list[int]:
-    """Columns with this header: letter by letter, else whatever case and spaces."""
+    """Columns with this header: letter by letter, else (if it is no mere letter) whatever case and spaces."""
     exact = [i for i, header in enumerate(headers) if header == name]
-    return exact or [i for i, header in enumerate(headers) if header and _plain(header) == _plain(name)]
+    if exact or len(name) < 2:
+        return exact
+    return [i for i, header in enumerate(headers) if header and _plain(header) == _plain(name)]
 
 
 def _plain(text: str) -> str:
@@ -98,13 +110,10 @@ def _plain(text: str) -> str:
 def _missing(sheet: Sheet, headers: list[str], name: str) -> CellFinding:
     named = [header for header in headers if header.strip()]
     problem = f"the sheet has no column {name!r}"
-    remedy = nearest(name, named, "Headers") if named else f"It has the columns {_letters(sheet)}."
+    remedy = (
+        nearest(name, named, "Headers") if named else f"Its last column is {column_letter(len(sheet.columns) - 1)}."
+    )
     return CellFinding.of("error", "missing_column", problem, remedy, sheet=sheet.name)
-
-
-def _letters(sheet: Sheet) -> str:
-    last = len(sheet.columns) - 1
-    return "A" if last < 1 else f"A to {column_letter(last)}"
 
 
 def _ambiguous(sheet: Sheet, header: int, name: str, hits: list[int]) -> CellFinding:

@@ -107,7 +107,7 @@ class Package:
         infos = self._zip.infolist()
         if len(infos) > MAX_PARTS or len(infos) != len(self.parts):
             raise Refused(
-                "damaged", f"{self.name} has {len(infos)} parts, and that many or twice the same no workbook has"
+                "damaged", f"{self.name} has {len(infos):,} parts; no workbook has that many, or the same twice"
             )
         if any(info.flag_bits & 1 for info in infos):
             raise Refused("encrypted", f"{self.name} is protected by a password")

@@ -1,64 +1,24 @@
 """The cells of a workbook, read by pandas.
 
-Rule of this file: a cell is read as the text that a person sees in it, together with what it really holds. Nothing is
-guessed here: what a number or a date in the place of a text means is for `checking` to say.
+Rule of this file: what a workbook says is believed only after `guard` and `structure` have looked at it.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any
 
-from mappings.values import format_number
+from mappings.workbook.apart import read_apart
+from mappings.workbook.cell import NOTHING, Shown, shown
 from mappings.workbook.findings import Refused
 from mappings.workbook.guard import Safe, admit
 from mappings.workbook.structure import MAX_CELLS, Structure, look, look_ods, sheet_parts
 
 Progress = Callable[[str, int], None]
-
-
-class Shown(NamedTuple):
-    """A cell: its text, and what it holds: text, number, date, time, boolean or nothing."""
-
-    text: str
-    holds: str
-
-
-NOTHING = Shown("", "nothing")
-
-
-def shown(value: object) -> Shown:
-    """A cell as pandas gives it -> its text: 1 and 1.0 are "1", dates are ISO, numbers have at most 15 digits."""
-    match value:
-        case str():
-            return Shown(value, "text") if value else NOTHING
-        case bool():
-            return Shown("true" if value else "false", "boolean")
-        case int():
-            return Shown(str(value) if abs(value) < 10**15 else _fifteen(value), "number")
-        case float():
-            return Shown(_fifteen(value), "number") if value == value else NOTHING
-        case datetime():
-            only_date = value.time() == time()
-            return Shown((value.date() if only_date else value).isoformat(), "date")
-        case date():
-            return Shown(value.isoformat(), "date")
-        case time() | timedelta():
-            return Shown(str(value), "time")
-        case None:
-            return NOTHING
-    return Shown(str(value), "text")
-
-
-def _fifteen(number: float) -> str:
-    """As many digits as a spreadsheet keeps."""
-    return format_number(Decimal(f"{number:.15g}"))
 
 
 @dataclass(slots=True)
@@ -101,6 +61,8 @@ class Book:
         """Read one sheet. Raises Refused where it is damaged or spans too much."""
         if self.file.format == "csv":
             return Sheet(name, self._source, typed=False)
+        if self.file.format == "xls":
+            return Sheet(name, self._source[name])
         structure = None
         if self.file.package is not None and name in self._parts:
             structure = look(self.file.package, name, self._parts[name])
@@ -110,11 +72,16 @@ class Book:
         return Sheet(name, [frame[column].tolist() for column in frame.columns], structure)
 
 
-def open_book(content: bytes, name: str) -> Book:
-    """Open a workbook of any kind that is understood. Raises Refused, with why and what to do."""
+def open_book(content: bytes, name: str, wanted: Collection[str]) -> Book:
+    """Open a workbook of any kind that is understood, for the sheets that are wanted.
+
+    Raises Refused, with why and what to do.
+    """
     file = admit(content, name)
     if file.format == "csv":
         return Book(file, (PurePath(name).stem,), _csv_columns(content, name))
+    if file.format == "xls":
+        return Book(file, *read_apart(content, name, wanted))
     if file.format == "ods" and file.package is not None:
         look_ods(file.package)
     import pandas as pd  # costs a quarter of a second, and most processes never open a workbook
@@ -122,7 +89,7 @@ def open_book(content: bytes, name: str) -> Book:
     try:
         excel = pd.ExcelFile(io.BytesIO(content), engine="calamine")
         names = tuple(str(sheet) for sheet in excel.sheet_names)
-    except Exception as error:  # the reader has no error of its own for every way to be broken
+    except BaseException as error:  # the reader has no error of its own for every way to be broken; a panic is none
         raise _unreadable(name, error) from None
     parts = sheet_parts(file.package) if file.format == "xlsx" and file.package is not None else {}
     return Book(file, names, excel, parts)
@@ -133,7 +100,7 @@ def _frame(excel: Any, sheet: str, name: str) -> Any:
 
     try:
         frame = pd.read_excel(excel, sheet_name=sheet, header=None, dtype=object, na_filter=False)
-    except Exception as error:
+    except BaseException as error:
         raise _unreadable(name, error) from None
     if frame.size > MAX_CELLS:
         told = f"{len(frame):,} rows and {len(frame.columns):,} columns"
@@ -141,7 +108,9 @@ def _frame(excel: Any, sheet: str, name: str) -> Any:
     return frame
 
 
-def _unreadable(name: str, error: Exception) -> Refused:
+def _unreadable(name: str, error: BaseException) -> Refused:
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        raise error
     if "password" in str(error).lower():
         return Refused("encrypted", f"{name} is protected by a password")
     return Refused("damaged", f"{name} is cut off or damaged, and cannot be read ({str(error)[:200]})")

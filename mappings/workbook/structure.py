@@ -18,6 +18,8 @@ MAX_CELLS = 5_000_000
 MAX_DECLARED = 100_000_000
 """The same as a file declares it. Whole columns that are merely coloured reach a few millions."""
 
+MAX_COLUMNS = 16_384
+
 Place = tuple[int, int]
 """(row, column), both from 0."""
 
@@ -144,6 +146,10 @@ class _Pass:
             if column is None or not 0 < len(number) < 8:
                 column = self._new_column(letters, number)
             self.row, self.column = int(number) - 1, column
+        if self.column >= MAX_COLUMNS or max(len(self.found.formulas), len(self.found.errors)) > MAX_CELLS // 5:
+            raise Refused(
+                "too_many_cells", f"the sheet {self.sheet!r} has too many columns or formulas", sheet=self.sheet
+            )
         self.kind = attributes.get("t")
         if self.kind == "e":
             self.found.errors.add((self.row, self.column))
