@@ -141,7 +141,7 @@ async def _prefect(folder: Path) -> AsyncIterator[tuple[str, PrefectServer | Non
 
 def _sound(work: runtime.Runtime) -> runtime.Runtime:
     """The runtime, if its configuration has no errors. Raises ConfigurationError with all of them."""
-    errors = [finding for finding in work.configuration.findings if finding.severity == "error"]
+    errors = runtime.errors_of(work.configuration, work.config)
     if errors:
         told = "\n".join(f"{f.file}:{f.line}: {f.path}: {f.problem}. {f.remedy}" for f in errors)
         raise ConfigurationError(f"The configuration has errors:\n{told}", remedy="Mend them; `syncline check`.")
