@@ -17,7 +17,7 @@ from ledger.errors import LeaseLost, LedgerError, LedgerUnavailable
 from ledger.model import AuditEntry, CommentLink, Conflict, Cursor, Failure, Feed, Intent, Link, LinkState
 from mappings.config import Side
 
-GROUP = 25
+GROUP = 50
 """Outcomes in one commit."""
 FIRST_RETRY = timedelta(minutes=1)
 LAST_RETRY = timedelta(hours=6)

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,7 @@ def _engine(address: URL) -> Engine:
     try:
         engine = create_engine(
             address,
-            json_serializer=partial(json.dumps, separators=(",", ":")),
+            json_serializer=json.JSONEncoder(separators=(",", ":")).encode,
             hide_parameters=True,  # an error must not carry the values of somebody's entities
             pool_pre_ping=not is_sqlite,
             connect_args={"timeout": LOCK_TIMEOUT} if is_sqlite else {},
