@@ -12,6 +12,9 @@ from typing import Any
 
 from flows.report import Counters, PlanRow, Report
 
+NAMELESS = "default"
+"""The target of a connector that lists none (`IntegrationConnector.each_target`)."""
+
 MOST_ROWS = 500
 """An artifact is read by people and stored by Prefect for each run: longer lists are cut, and say so."""
 
@@ -54,7 +57,8 @@ def one_line(report: Report) -> str:
     """`name: created 3 right, halted 1`, or why there was nothing to do."""
     if report.outcome in ("skipped", "coalesced"):
         return f"{report.connector}: {report.message or report.outcome}"
-    parts = [f"{name} {shown}" for name, value in _counters(report.total).items() if (shown := _count(value))]
+    counters = {name: value for name, value in _counters(report.total).items() if name != "skipped"}
+    parts = [f"{name} {shown}" for name, value in counters.items() if (shown := _count(value))]
     parts += errors(report) or ([report.message] if report.message else [])
     done = "would have changed" if report.dry_run else "changed"
     return f"{report.connector}: {', '.join(parts) or f'nothing {done}'}"
@@ -66,13 +70,10 @@ def _counters(counters: Counters) -> dict[str, Any]:
 
 def report_markdown(report: Report) -> str:
     """What was created, updated, halted, held and failed, with reasons and links (SPEC A18)."""
-    started = f"{report.started:%Y-%m-%d %H:%M:%S} UTC"
-    lines = [
-        f"# {plain(report.connector)}: {report.outcome}",
-        "",
-        f"Started {started}, took {report.seconds:.1f} s. Mapping `{report.mapping}`, values `{report.values}`.",
-        "",
-    ]
+    began = f"Started {report.started:%Y-%m-%d %H:%M:%S} UTC, took {report.seconds:.1f} s."
+    versions = {"Mapping": report.mapping, "Values": report.values}
+    in_force = [f"{word} `{version}`." for word, version in versions.items() if version]
+    lines = [f"# {plain(report.connector)}: {report.outcome}", "", " ".join([began, *in_force]), ""]
     if report.message:
         lines += [f"**{plain(report.message)}**", ""]
     lines += _counter_table(report)
@@ -105,17 +106,19 @@ def _section(title: str, rows: list[PlanRow]) -> list[str]:
 
 
 def _entity(row: PlanRow) -> str:
-    name = plain(f"{row.target} {row.entity}" if row.target else row.entity)
+    name = plain(row.entity if row.target in ("", NAMELESS) else f"{row.target} {row.entity}")
     safe = row.url is not None and re.fullmatch(r"https?://[^\s()<>|\"]+", row.url)
     return f"[{name}]({row.url})" if safe else name
 
 
 def _fields(fields: Mapping[str, Any]) -> str:
-    shown = (f"{name}={_short(value)}" for name, value in fields.items())
+    shown = (f"{name}: {_short(value)}" for name, value in fields.items())
     return "; ".join(shown)
 
 
 def _short(value: Any, most: int = 80) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{side} {_short(one)}" for side, one in value.items())
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= most else text[: most - 1] + "…"
 
