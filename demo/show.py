@@ -63,6 +63,8 @@ def show(folder: Path, *, once: bool) -> int:
             made = everything.enter_context(stage(folder))
         ledger = everything.enter_context(Ledger.open(default_ledger(folder)))
         agree = _Show(teller, made, ledger).run()
+        if not once:
+            teller.say("Ctrl-C ends everything.", "dim")
         try:
             while not once:
                 time.sleep(1)
@@ -212,7 +214,6 @@ class _Show:
         self.teller.show(table(("", "address", "log in as"), rows, ""))
         self.teller.say(f"The password is {self.made.password} for everybody.")
         self.teller.say(f"Try: {self._shown('status')}   or   {self._shown('audit', NAME)}")
-        self.teller.say("Ctrl-C ends everything.", "dim")
 
     def _call(self, *words: str) -> int:
         """Run a command before everybody's eyes; answers its exit code."""

@@ -131,6 +131,8 @@ def _clear(folder: Path, patience: float = 10.0) -> None:
             for left in folder.iterdir():
                 shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
             return
+        except PermissionError:
+            raise
         except OSError:
             if time.monotonic() > deadline:
                 raise
