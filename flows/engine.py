@@ -195,10 +195,9 @@ async def _round(
 
 def _standing(runtime: Runtime, name: str, told: TargetReport) -> None:
     """How things stand after the refresh: halted, held, failed and waiting count what there is, not what is new."""
-    counts = runtime.ledger.counts(name, told.name)
     plain = told.counters.plain
-    plain["halted"] = max(plain["halted"], counts[LinkState.HALTED])
-    plain["held"] = max(plain["held"], counts[LinkState.HELD])
+    for word, state in (("halted", LinkState.HALTED), ("held", LinkState.HELD)):
+        plain[word] = max(plain[word], runtime.ledger.count_links(name, told.name, state=state))
     plain["failed"] = sum(f.target == told.name for f in runtime.ledger.failures(name, state="open"))
     plain["waiting"] = sum(i.target == told.name for i in runtime.ledger.intents(name))
 

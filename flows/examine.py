@@ -18,6 +18,9 @@ from mappings.config import Side
 
 SLICE = 200
 """Pairs that are looked at in one batch."""
+SLICES = 288
+"""A slice of all pairs is due so often within `check_every` at most (every five minutes of a day): counting them costs
+more than a refresh that finds nothing."""
 
 
 async def compare(job: Job, links: Sequence[Link], *, comments: bool = True) -> Batch:
@@ -42,9 +45,10 @@ def due_for_scrub(job: Job) -> tuple[list[Link], list[tuple[Feed, Cursor]]]:
     if cursor is None or cursor.scanned is None:
         return [], [(feed, Cursor(None, now))]
     every = (job.target.deletes or job.connector.deletes).check_every
-    linked = job.ledger.count_links(job.name, job.target.name)
     share = min(1.0, (now - cursor.scanned).total_seconds() / every) if every else 1.0
-    due = int(linked * share)
+    if share * SLICES < 1:
+        return [], []
+    due = int(job.ledger.count_links(job.name, job.target.name) * share)
     if not due:
         return [], []
     # Pairs that were looked at lately, for whatever reason, do not come to the head of the queue.

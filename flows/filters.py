@@ -109,6 +109,8 @@ def _why_not_deleted(job: Job, action: DeleteAction) -> str | None:
 def fuse(job: Job, deletes: list[DeleteAction]) -> list[DeleteAction]:
     """Nothing, where more would be deleted in this refresh than the fuse allows (SPEC D7); else all."""
     losing = [action for action in deletes if action.policy in ("delete", "archive", "mark")]
+    if not losing:
+        return deletes
     limit = (job.target.deletes or job.connector.deletes).fuse
     linked = job.ledger.count_links(job.name, job.target.name)
     if len(losing) <= limit.count and len(losing) <= max(1.0, linked * limit.percent / 100):
