@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -216,7 +216,9 @@ class Service:
 
     # -- what stewards decide ---------------------------------------------------------------------------------
 
-    async def resolve(self, id: int, take: Side | None, values: dict[str, str], *, reason: str, who: str) -> Json:
+    async def resolve(
+        self, id: int, take: Side | Mapping[str, Side] | None, values: Mapping[str, str], *, reason: str, who: str
+    ) -> Json:
         """Settle a conflict and answer the report. Raises NotFound, Changed (look again) and Rejected."""
         report = await stewardship.resolve(self.own, id, take=take, values=values, reason=reason, who=who)
         return report.as_json()

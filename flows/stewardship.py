@@ -6,7 +6,7 @@ shows today's values; nothing is written on stale ground, and nothing that is ig
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from connectors.contract import HasUsers
@@ -27,14 +27,15 @@ async def resolve(
     runtime: Runtime,
     conflict_id: int,
     *,
-    take: Side | None = None,
+    take: Side | Mapping[str, Side] | None = None,
     values: Mapping[str, str] | None = None,
     reason: str = "",
     who: str = "",
 ) -> Report:
     """Resolve the conflict, with all other open ones of its pair: take one side's values, or values of one's own.
 
-    `values`: field name (of either side) -> text, in that side's terms. What is not named takes `take`'s side.
+    `take`: the side that wins, or one for each field. `values`: field name (of either side) -> text, in that side's
+    terms; they come first.
     Raises NotFound, Rejected (a field without a decision, a value that does not fit) and Changed (somebody edited
     since: nothing was written, the inbox has the new values).
     """
@@ -45,7 +46,7 @@ async def resolve(
     with runtime.ledger.begin() as tx:
         tx.audit([
             AuditEntry.now("resolve", conflict.connector, who=who or "steward", entity=f"left:{link.left.ref.id}",
-                           field=c.field, after={"take": str(take) if take else None, "values": dict(values or {})},
+                           field=c.field, after={"take": take or None, "values": dict(values or {})},
                            reason=reason)
             for c in open_ones
         ])  # fmt: skip
@@ -95,7 +96,11 @@ async def _refuse_stale(runtime: Runtime, conflict: Conflict, link: Link, open_o
 
 
 async def _choices(
-    runtime: Runtime, link: Link, open_ones: Sequence[Conflict], take: Side | None, values: Mapping[str, str]
+    runtime: Runtime,
+    link: Link,
+    open_ones: Sequence[Conflict],
+    take: Side | Mapping[str, Side] | None,
+    values: Mapping[str, str],
 ) -> dict[str, Side | tuple[Side, Value]]:
     """Row key -> what was decided. Raises Rejected naming every field that is missing or does not fit."""
     entry, problems = runtime.entry(link.connector), []
@@ -112,8 +117,8 @@ async def _choices(
                 problems.append(chosen)
             else:
                 settle[one.field] = (side, chosen[0])
-        elif take is not None:
-            settle[one.field] = take
+        elif (taken := _taken(take, names.values())) is not None:
+            settle[one.field] = taken
         else:
             problems.append(
                 f"{field_name(one.field)} has no decision: give --take or --value {field_name(one.field)}=…"
@@ -122,6 +127,13 @@ async def _choices(
     if problems:
         raise Rejected("; ".join(problems))
     return settle
+
+
+def _taken(take: Side | Mapping[str, Side] | None, names: Iterable[str]) -> Side | None:
+    """The side that wins a field with these names."""
+    if take is None or isinstance(take, Side):
+        return take
+    return next((take[name] for name in names if name in take), None)
 
 
 async def _typed(connector: object, schema: EntitySchema, name: str, text: str) -> tuple[Value] | str:

@@ -66,9 +66,10 @@ async def resolve(service: Served, who: Operator, id: Id, body: models.ResolveBo
     If somebody has edited either side since the conflict was shown, it is refused (409), nothing is written, and the
     conflict shows today's values.
     """
-    if body.take is None and not body.values:
+    if not body.take and not body.values:
         raise Refused(422, "Nothing was decided", "Give `take` (left or right), or `values`.", where="body")
-    take = Side(body.take) if body.take else None
+    each = {field: Side(side) for field, side in body.take.items()} if isinstance(body.take, dict) else None
+    take = Side(body.take) if isinstance(body.take, str) else each
     return await service.resolve(id, take, body.values, reason=body.reason, who=who.who)
 
 

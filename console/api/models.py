@@ -42,7 +42,9 @@ class Reason(Body):
 class ResolveBody(Reason):
     """What a steward decided. All open conflicts of the pair are settled together."""
 
-    take: Literal["left", "right"] | None = Field(None, description="The side whose values win.")
+    take: Literal["left", "right"] | dict[str, Literal["left", "right"]] | None = Field(
+        None, description="The side whose values win; or one for each field."
+    )
     values: dict[str, str] = Field({}, description="Field -> value of one's own, in the terms of that field's side.")
 
 

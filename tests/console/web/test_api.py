@@ -112,6 +112,19 @@ async def test_a_conflict_is_settled_in_the_name_of_who_did_it(served: Served, w
     assert (line["who"], line["reason"]) == ("administrator/ann", "they know")
 
 
+async def test_each_field_of_a_conflict_may_go_another_way(admin: httpx.AsyncClient, world: World) -> None:
+    left, right = await world.pair(points=1)
+    world.left.change(left, title="Left", points=2)
+    world.right.change(right, title="Right", points=3)
+    await world.refresh()
+    first = world.conflicts()[0]
+    body = {"take": {"title": "left"}, "values": {"points": "5"}}
+    answer = await admin.post(f"{API}/conflicts/{first.id}/resolve", json=body)
+    assert answer.status_code == 200, answer.text
+    for system, ref in ((world.left, left), (world.right, right)):
+        assert (system.value(ref, "title"), system.value(ref, "points")) == ("Left", 5)
+
+
 async def test_a_conflict_that_has_moved_on_is_refused_and_nothing_is_written(
     admin: httpx.AsyncClient, world: World
 ) -> None:
