@@ -10,16 +10,17 @@ from collections.abc import Iterator, Sequence
 
 from connectors.contract import HasUsers
 from connectors.errors import ConnectorError
-from connectors.schema import FieldSchema
+from connectors.schema import FieldSchema, FieldType
 from flows.runtime import Runtime
 from mappings.check import permitted_anywhere
 from mappings.check_rows import feeds
 from mappings.config import EntityRow, FieldRow, Side, ValuesFrom
 from mappings.load import ConnectorEntry
 from mappings.workbook.checking import Checked, UserCell
-from mappings.workbook.content import SideFacts, Use
+from mappings.workbook.content import SideFacts, TableRows, Use
 from mappings.workbook.findings import CellFinding
 
+_LISTED = frozenset({FieldType.CHOICE, FieldType.USER})
 USERS_ASKED = 200
 """Users of a table that are looked up in their system; of the others it is said that they were not."""
 AT_ONCE = 8
@@ -49,6 +50,28 @@ async def live_uses(runtime: Runtime, entry: ConnectorEntry) -> list[Use]:
         _use(entry, field, source, {side: await _facts(runtime, entry, row, field, side) for side in Side})
         for row, field, source in mapped_rows(entry)
     ]
+
+
+async def template_uses(runtime: Runtime, entry: ConnectorEntry) -> tuple[list[Use], dict[str, TableRows]]:
+    """As `live_uses`, and every other look-up or user field of the mapping with a sheet of its own name.
+
+    The second answer holds the value tables that stand in the YAML, as a start for those sheets.
+    """
+    uses, inline, taken = await live_uses(runtime, entry), dict[str, TableRows](), set[str]()
+    taken |= {source.sheet for _, _, source in mapped_rows(entry)}
+    for row in entry.config.entities:
+        for field in row.fields:
+            if field.values_from is not None or not (field.left and field.right):
+                continue
+            sides = {side: await _facts(runtime, entry, row, field, side) for side in Side}
+            if field.values is None and not {facts.type for facts in sides.values()} & _LISTED:
+                continue
+            sheet = field.left if field.left not in taken else f"{row.left} {field.left}"
+            use = _use(entry, field, ValuesFrom(sheet=sheet[:31]), sides)
+            taken.add(use.source.sheet)
+            uses.append(use)
+            inline[use.key] = TableRows(tuple((field.values or {}).items()), field.back or {})
+    return uses, inline
 
 
 def _use(entry: ConnectorEntry, field: FieldRow, source: ValuesFrom, sides: dict[Side, SideFacts]) -> Use:

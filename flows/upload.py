@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.errors import ConfigurationError
-from flows.live_values import check_users, live_uses, mapped_rows
+from flows.live_values import check_users, live_uses, mapped_rows, offline_uses, template_uses
 from flows.runtime import Runtime
 from flows.tables import rows_of, store, take_in
 from ledger.model import ValueVersion
 from mappings.load import ConnectorEntry
-from mappings.workbook.checking import check_book, merge_uses
-from mappings.workbook.content import Tables, Use, coverage, differences, source_key
-from mappings.workbook.findings import CellFinding
+from mappings.workbook.checking import check_book, merged
+from mappings.workbook.content import TableRows, Tables, Use, coverage, differences, source_key
+from mappings.workbook.findings import CellFinding, Refused
 from mappings.workbook.reading import Progress
 
 
@@ -141,6 +141,53 @@ def diff(runtime: Runtime, name: str, before: int, after: int | None = None) -> 
     return differences(old, new)
 
 
+async def template(runtime: Runtime, name: str) -> bytes:
+    """A workbook (.xlsx) to fill in: a sheet per look-up or user field, with the live values of both systems.
+
+    Filled with the tables in force, and with pairs of equal name. Raises ConfigurationError for a sheet name that no
+    workbook can have.
+    """
+    entry = runtime.entry(name)
+    uses, tables = await template_uses(runtime, entry)
+
+    def make() -> bytes:
+        _settle(runtime, entry)
+        in_force = runtime.ledger.value_version(name)
+        return _workbook(uses, {**tables, **(_rows_or_none(runtime, entry, in_force) if in_force else {})})
+
+    return await asyncio.to_thread(make)
+
+
+def export(runtime: Runtime, name: str, version: int | None = None) -> bytes:
+    """The tables of a version (without a number: of the one in force) as a workbook that can be uploaded again."""
+    entry = _entry(runtime, name)
+    _settle(runtime, entry)
+    tables = rows_of(runtime.ledger, entry, version_of(runtime, name, version))
+    return _workbook(offline_uses(entry), tables)
+
+
+async def marked_up(content: bytes, filename: str, findings: Sequence[CellFinding]) -> bytes:
+    """A copy of a checked workbook (.xlsx) with its findings as colours, comments and a sheet of its own.
+
+    Raises ConfigurationError for a file that cannot be opened at all; its one finding says why.
+    """
+    from mappings.workbook.marked import mark_up
+
+    try:
+        return await asyncio.to_thread(mark_up, content, filename, findings)
+    except Refused as refused:
+        raise ConfigurationError(refused.finding.problem, remedy=refused.finding.remedy) from None
+
+
+def _workbook(uses: Sequence[Use], tables: Tables) -> bytes:
+    from mappings.workbook.template import make_template
+
+    try:
+        return make_template(merged(uses), tables)
+    except ValueError as error:
+        raise ConfigurationError(str(error), remedy="Give the sheet another name under `values_from:`.") from None
+
+
 def version_json(version: ValueVersion, in_force: int | None = None) -> dict[str, Any]:
     """A version as the command line and REST tell it."""
     return {
@@ -172,20 +219,19 @@ def _settle(runtime: Runtime, entry: ConnectorEntry) -> None:
     take_in(runtime.ledger, entry)
 
 
+def _rows_or_none(runtime: Runtime, entry: ConnectorEntry, version: ValueVersion) -> dict[str, TableRows]:
+    """The tables of a version; none where it lacks what the mapping wants by now."""
+    try:
+        return rows_of(runtime.ledger, entry, version)
+    except ConfigurationError:
+        return {}
+
+
 def _compare(runtime: Runtime, entry: ConnectorEntry, uses: Sequence[Use], result: UploadResult) -> None:
     """Coverage before and after, and what changes."""
-    each: dict[str, list[Use]] = {}
-    for use in uses:
-        each.setdefault(use.key, []).append(use)
-    merged = [merge_uses(same) for same in each.values()]
     in_force = runtime.ledger.value_version(entry.name)
     wanted = {source_key(source) for _, _, source in mapped_rows(entry)}
-    before = {}
-    if in_force is not None:
-        try:
-            before = rows_of(runtime.ledger, entry, in_force)
-        except ConfigurationError:  # the version in force lacks what the mapping wants by now: this one brings it
-            before = {}
+    before = _rows_or_none(runtime, entry, in_force) if in_force is not None else {}
     after = {key: rows for key, rows in result.tables.items() if key in wanted}
-    result.coverage = {"before": coverage(merged, before), "after": coverage(merged, after)}
+    result.coverage = {"before": coverage(merged(uses), before), "after": coverage(merged(uses), after)}
     result.diff = differences(before, after)

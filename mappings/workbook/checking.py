@@ -6,7 +6,7 @@ so; where rows contradict each other, nothing is chosen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from connectors.schema import FieldType
@@ -55,23 +55,22 @@ def check_book(content: bytes, name: str, uses: Sequence[Use], progress: Progres
     checked = Checked()
     try:
         book = open_book(content, name, {use.source.sheet for use in uses})
-        for use in _merged(uses):
+        for use in merged(uses):
             _check_table(book, use, checked, progress, only=len({use.source.sheet for use in uses}) == 1)
     except Refused as refused:
         checked.findings.add(refused.finding)
     return checked
 
 
-def _merged(uses: Sequence[Use]) -> Iterator[Use]:
+def merged(uses: Sequence[Use]) -> list[Use]:
     """One use per table: what several field rows know of it taken together."""
     each: dict[str, list[Use]] = {}
     for use in uses:
         each.setdefault(use.key, []).append(use)
-    for same in each.values():
-        yield same[0] if len(same) == 1 else merge_uses(same)
+    return [same[0] if len(same) == 1 else _together(same) for same in each.values()]
 
 
-def merge_uses(uses: Sequence[Use]) -> Use:
+def _together(uses: Sequence[Use]) -> Use:
     """Values that any of them offers are offered; the types are the first one's."""
     first = uses[0]
     sides = {}
