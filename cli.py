@@ -83,7 +83,8 @@ def check(
         found = list(dict.fromkeys([*found, *asyncio.run(check_online(loaded, name))]))
     for file in loaded.ignored if out.verbose else ():
         out.say(f"Ignored, for it has no top-level `group:`: {file}")
-    out.answer([one.as_json() for one in found], lambda: tables.findings(found, name or str(config), online=online))
+    what = name or ("the configuration here" if config == Path() else str(config))
+    out.answer([one.as_json() for one in found], lambda: tables.findings(found, what, online=online))
     raise typer.Exit(codes.of_findings(found))
 
 

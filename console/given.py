@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EVERYWHERE = "As every command, it also takes --config PATH, --ledger URL, --json and -v: see `syncline --help`."
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The integration connector.")]
-MaybeName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this integration connector.")]
+MaybeName = Annotated[str | None, typer.Argument(metavar="NAME", help="Only this integration connector.")]
 Targets = Annotated[list[str] | None, typer.Option("--target", metavar="T", help="Only this target; repeatable.")]
 Entities = Annotated[
     list[str] | None,

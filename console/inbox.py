@@ -16,9 +16,7 @@ app = typer.Typer()
 conflicts = group("What both sides changed differently: list it, resolve it.")
 failures = group("Entities that failed alone: list them, retry them, ignore them.")
 
-Ids = Annotated[
-    list[int] | None, typer.Argument(metavar="[ID]...", help="Their numbers, as `syncline failures` shows.")
-]
+Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="Their numbers, as `syncline failures` shows.")]
 Every = Annotated[bool, typer.Option("--all", help="All open ones.")]
 Of = Annotated[str | None, typer.Option("--connector", metavar="NAME", help="With --all: only those of this one.")]
 

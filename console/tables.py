@@ -69,8 +69,12 @@ def findings(found: Sequence[Finding], what: str, *, online: bool) -> Renderable
     sound = f"No findings: {what} is sound."
     if not online:
         sound += " The systems were not asked; --online asks them."
-    end = f"{errors} errors, {len(found) - errors} warnings." if found else sound
+    end = f"{_many(errors, 'error')}, {_many(len(found) - errors, 'warning')}." if found else sound
     return Group(*lines, Text(end, "red" if errors else "yellow" if found else "green"))
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def plan(rows: Sequence[Json], nothing: str = "Nothing to do: both sides agree.") -> RenderableType:

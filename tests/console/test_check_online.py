@@ -74,7 +74,7 @@ def test_a_wrong_password_a_dead_host_and_an_untrusted_certificate_are_told_at_o
     ]
     desk.write(
         ours=roundup(roundup_classic.url),
-        locked=roundup(roundup_classic.url + "x/.."),
+        locked=roundup(roundup_classic.url.rstrip("/")),
         dead=roundup(f"http://127.0.0.1:{free_port()}/"),
         forged=roundup(untrusted),
     )
@@ -142,3 +142,65 @@ def test_only_the_connector_that_is_asked_about_is_looked_at(desk: Desk) -> None
     assert desk.answer("check", NAME, "--online") == []
     (finding,) = desk.answer("check", "tikets", "--online", code=2)
     assert finding["code"] == "unknown_connector"
+
+
+BAD = """\
+group: bad
+systems:
+  desk: {{kind: roundup, url: "{tracker}", credentials: {{username: admin, password: {{env: DESK_PASSWORD}}}}}}
+  locked: {{kind: roundup, url: "{tracker}", credentials: {{username: admin, password: {{env: WRONG_PASSWORD}}}}}}
+  dead: {{kind: roundup, url: "{dead}", credentials: {{username: admin, password: {{env: DESK_PASSWORD}}}}}}
+  forged: {{kind: roundup, url: "{forged}", credentials: {{username: admin, password: {{env: DESK_PASSWORD}}}}}}
+  strange: {{kind: roundabout, url: "{dead}"}}
+connectors:
+  - name: one
+    left: desk
+    right: locked
+    refresh_interval: 5
+    refresh_interval: 6
+    entities:
+      - {{left: issue, right: issue, fields: [{{left: title, right: title}}]}}
+  - name: one
+    left: dead
+    right: forged
+    entities:
+      - left: issue
+        right: issue
+        fields: [{{left: status, right: status, values: {{unread: new, chatting: new}}}}]
+  - name: two
+    left: desk
+    right: {own}
+    entities:
+      - {{left: issue, right: ticket, fields: [{{left: titel, right: title}}, {{left: title, right: points}}]}}
+  - name: three
+    left: desk
+    right: strange
+    entities:
+      - {{left: isue, right: issue, fields: [{{left: title, right: title}}]}}
+"""
+
+
+def test_a_thoroughly_bad_file_tells_all_its_mistakes_in_one_go(
+    desk: Desk, roundup_classic: Tracker, untrusted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESK_PASSWORD", roundup_classic.password)
+    monkeypatch.setenv("WRONG_PASSWORD", SECRET)
+    dead = f"http://127.0.0.1:{free_port()}/"
+    text = BAD.format(tracker=roundup_classic.url, dead=dead, forged=untrusted, own="ours")
+    text = text.replace("connectors:", f'  ours: {{kind: memory, url: "{desk.right.url}"}}\nconnectors:', 1)
+    (desk.folder / "group.yaml").write_text(text)
+    found = desk.answer("check", "--online", code=2)
+    lines = text.splitlines()
+    told = {finding["code"]: lines[finding["line"] - 1].strip() for finding in found if finding["severity"] == "error"}
+    assert told == {
+        "duplicate_key": "refresh_interval: 6",
+        "duplicate_connector": "- name: one",
+        "unknown_kind": next(line.strip() for line in lines if "roundabout" in line),
+        "lossy_values": next(line.strip() for line in lines if "chatting" in line),
+        "wrong_credentials": next(line.strip() for line in lines if "locked:" in line),
+        "unreachable": next(line.strip() for line in lines if "dead:" in line),
+        "unusable_system": next(line.strip() for line in lines if "forged:" in line),
+        "unknown_field": next(line.strip() for line in lines if "titel" in line),
+        "unknown_type": next(line.strip() for line in lines if "isue" in line),
+    }
+    assert all(finding["remedy"] for finding in found)
