@@ -11,7 +11,7 @@ from importlib import import_module
 
 from bench.stage import Result
 
-NAMES = ("fetch", "first_load")
+NAMES = ("fetch", "first_load", "unchanged", "memory", "ledger", "values")
 
 
 def main() -> None:

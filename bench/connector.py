@@ -102,7 +102,14 @@ class BenchConnector:
 
 
 def _entity(row: Mapping[str, Any]) -> Entity:
-    fields: dict[str, Value] = {
+    modified, created = datetime.fromisoformat(row["modified"]), datetime.fromisoformat(row["created"])
+    ref = EntityRef("", TICKET.type, row["id"])
+    return Entity(ref, fields_of(row), str(row["version"]), modified, created, key=f"#{row['id']}")
+
+
+def fields_of(row: Mapping[str, Any]) -> Fields:
+    """A ticket's fields in canonical form."""
+    return {
         "title": row["title"],
         "description": RichText(row["description"]),
         "status": Choice(row["status"]),
@@ -111,8 +118,6 @@ def _entity(row: Mapping[str, Any]) -> Entity:
         "points": row["points"],
         "due": row["due"] and date.fromisoformat(row["due"]),
     }
-    moments = (datetime.fromisoformat(row[name]) for name in ("modified", "created"))
-    return Entity(EntityRef("", "ticket", row["id"]), fields, str(row["version"]), *moments, key=f"#{row['id']}")
 
 
 def _plain(fields: Fields) -> dict[str, Any]:

@@ -69,8 +69,8 @@ class Tracker:
         return told
 
     def new(self) -> dict[str, Any]:
-        blank = {"description": "", "status": "open", "priority": None, "labels": [], "points": None, "due": None}
-        return {"id": str(len(self.rows) + 1), "version": 0, **blank}
+        blank = dict.fromkeys(("priority", "points", "due"))
+        return {"id": str(len(self.rows) + 1), "version": 0, "description": "", "status": "open", "labels": [], **blank}
 
     def answer(self, method: str, path: str, query: dict[str, str], match: str, body: bytes) -> tuple[int, bytes]:
         """Status and body."""

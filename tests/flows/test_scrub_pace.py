@@ -1,4 +1,4 @@
-"""The look at all pairs in turn: a slice is due some hundred times within `check_every`, and between nothing is read."""
+"""The look at all pairs in turn: a slice is due so often within `check_every`, and between nothing is read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
     ("ago", "read"), [(DAY / SLICES / 2, 0), (DAY / SLICES * 1.5, 0), (DAY / 2, 1), (DAY, 2), (2 * DAY, 2)]
 )
 async def test_as_many_pairs_are_read_as_are_due(make: Make, ago: timedelta, read: int) -> None:
-    """Two pairs: half a day after the last slice one of them is due."""
+    """Of two pairs, half a day after the last slice, one is due."""
     world = make(deletes={"check_every": "24h"})
     await world.pair("Boiler leaks")
     await world.pair("Roof leaks")
