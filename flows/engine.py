@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from connectors.errors import ConfigurationError, ConnectorError
+from connectors.errors import ConfigurationError, ConnectorError, Unavailable
 from flows import examine
 from flows.actions import Action, Batch
 from flows.feeds import Feeds
@@ -180,7 +180,7 @@ async def _round(
         except LedgerError:
             raise
         except ConnectorError as error:
-            told.error, told.unreachable = str(error), not isinstance(error, ConfigurationError)
+            told.error, told.unreachable = str(error), isinstance(error, Unavailable)
         except Exception as error:  # a connector of somebody else may raise anything: the other targets go on
             log.debug("%s: target %s", entry.name, target.name, exc_info=True)
             told.error = f"{type(error).__name__}: {error}. This is a mistake in a connector, or in Syncline."

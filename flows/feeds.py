@@ -13,8 +13,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from connectors.contract import FeedsComments, Query
+from connectors.contract import FeedsComments, Query, Searches
 from connectors.entity import EntityRef, Page
+from connectors.errors import ConfigurationError
 from flows.job import End, Job
 from ledger.model import Cursor, Feed
 from mappings.config import Side
@@ -114,17 +115,19 @@ class Feeds:
         """Resolve the start of polling, find the cursors."""
         for side, end in self.job.ends.items():
             self.starts[side] = await resolve_start(self.job, end)
-            for feed in ("entities", "comments"):
-                # A description may be a comment to its system (Roundup): the feed is read though none are mapped.
-                if feed == "entities" or isinstance(end.connector, FeedsComments):
-                    self.readings.append(self._reading(end, feed))
+            self.readings.append(self._reading(end, "entities"))
+            # A description may be a comment to its system (Roundup): the feed is read though none are mapped.
+            if isinstance(end.connector, FeedsComments):
+                self.readings.append(self._reading(end, "comments"))
+            if native := _native(self.job, end):
+                self.readings.append(self._reading(end, "native", native))
 
-    def _reading(self, end: End, name: str) -> Reading:
+    def _reading(self, end: End, name: str, native: str | None = None) -> Reading:
         job = self.job
         feed = Feed(job.name, job.target.name, job.row.key, end.side, name, _fingerprint(job, end))
         cursor = job.ledger.cursor(feed) or Cursor()
         since = job.options.since or (None if job.options.full else window(end, cursor, self.starts[end.side]))
-        return Reading(end, feed, Query(end.scope, end.type, since), cursor)
+        return Reading(end, feed, Query(end.scope, end.type, since, native=native), cursor)
 
     async def next(self) -> dict[Side, list[Page]] | None:
         """The pages of each feed that has more, as far as they came; None when all are read."""
@@ -164,13 +167,17 @@ class Feeds:
             for reading, answer in zip(self.readings, answers, strict=True)
         ]
 
-    def comments_of(self) -> dict[Side, set[EntityRef]]:
-        """The entities of the pages at work that came because a comment of theirs changed."""
-        talked: dict[Side, set[EntityRef]] = {side: set() for side in Side}
-        for reading in self.readings:
-            if reading.feed.feed == "comments":
-                talked[reading.end.side] |= {entity.ref for page in reading.pages for entity in page.entities}
-        return talked
+    def came_by(self, feed: str) -> dict[Side, set[EntityRef]]:
+        """The entities of the pages at work that came by this feed; a side that has no such feed is not there."""
+        return {
+            reading.end.side: {entity.ref for page in reading.pages for entity in page.entities}
+            for reading in self.readings
+            if reading.feed.feed == feed
+        }
+
+    def matched(self) -> dict[Side, set[EntityRef]]:
+        """What the native queries found: they only gate what is new, linked entities are polled without them."""
+        return self.came_by("native")
 
     def cursors(self) -> list[tuple[Feed, Cursor]]:
         """Where the cursors stand once everything read so far is recorded. None for a run that looks elsewhere."""
@@ -188,6 +195,17 @@ class Feeds:
             task.cancel()
         await asyncio.gather(*self._upcoming, return_exceptions=True)
         self._upcoming = []
+
+
+def _native(job: Job, end: End) -> str | None:
+    """The native query of a side. Raises ConfigurationError where its system has none."""
+    native = given.native if (given := job.row.criteria.of(end.side)) else None
+    if native and not isinstance(end.connector, Searches):
+        raise ConfigurationError(
+            f"criteria.{end.side}.native: {end.connector.kind} has no query language",
+            remedy="Write the condition under `if:` instead.",
+        )
+    return native
 
 
 def window(end: End, cursor: Cursor, start: datetime | None) -> datetime | None:

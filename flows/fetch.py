@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from connectors.contract import HasComments
@@ -31,16 +32,8 @@ async def next_batch(job: Job, feeds: Feeds) -> Batch | None:
     while (pages := await feeds.next()) is not None:
         feeds.fetch_ahead()
         entities = {side: _latest(pages[side]) for side in Side}
-        edited = feeds.comments_of()
-        batch = await look(
-            job,
-            entities,
-            starts=feeds.starts,
-            every=job.options.full,
-            talked=edited,
-            seen=feeds.seen,
-            listed=job.began,
-        )
+        listing = Listing(feeds.starts, feeds.came_by("comments"), feeds.matched(), feeds.seen, job.began)
+        batch = await look(job, entities, every=job.options.full, listing=listing)
         batch.cursors = feeds.cursors()
         job.progress("fetched", sum(map(len, entities.values())))
         if not batch.nothing:
@@ -53,45 +46,34 @@ def _latest(pages: Iterable[Page]) -> list[Entity]:
     return list({entity.ref: entity for page in pages for entity in page.entities}.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is known of entities because they came from the feeds.
+
+    `talked`: those of which a comment changed. `matched`: those that the native query of their side found; a side
+    without one is not there. `seen`: the systems' clocks at the read. `began`: when the listing began, by our clock.
+    """
+
+    starts: Mapping[Side, datetime | None]
+    talked: Mapping[Side, set[EntityRef]]
+    matched: Mapping[Side, set[EntityRef]]
+    seen: Mapping[Side, datetime]
+    began: datetime
+
+
 async def look(
     job: Job,
     entities: Mapping[Side, Sequence[Entity]],
     *,
-    starts: Mapping[Side, datetime | None] | None = None,
     every: bool = False,
-    talked: Mapping[Side, set[EntityRef]] | None = None,
-    seen: Mapping[Side, datetime] | None = None,
-    listed: datetime | None = None,
+    listing: Listing | None = None,
 ) -> Batch:
-    """Make a batch of entities as just read. `every`: compare all of them whole, settled or not.
-
-    `talked`: entities of which a comment is known to have changed. `seen`: the systems' clocks just before the read.
-    `listed`: they come from a listing that began then, by our clock.
-    """
-    links = {side: _links(job, side, entities[side]) for side in Side}
-    batch = Batch()
-    clock = seen or {side: end.clock() for side, end in job.ends.items()}
-    pairs: dict[int, Pair] = {}
-    for side, end in job.ends.items():
-        for entity in entities[side]:
-            link = links[side].get(end.ident(entity.ref))
-            if link is None:
-                batch.singles.append(Single(side, entity, clock[side]))
-            elif link.row == job.row.key and (
-                every or not end.is_settled(link.end(side), entity) or entity.ref in (talked or {}).get(side, ())
-            ):
-                pair = pairs.setdefault(link.id, Pair(link, moved=False, whole=every))
-                if end.is_settled(link.end(side), entity) or not _overtaken(link, listed):
-                    pair.put(side, entity, clock[side])
-                pair.talked |= entity.ref in (talked or {}).get(side, ())
-            else:
-                job.report.counters.skip("seen")
-    batch.pairs = list(pairs.values())
-    batch.singles = [single for single in batch.singles if _may_matter(job, single, starts)]
+    """Make a batch of entities as just read. `every`: compare all of them whole, settled or not."""
+    batch = _sorted(job, entities, every, listing)
     if batch.nothing:
         return batch
     rules = await job.rules()
-    await read_counterparts(job, [pair for pair in batch.pairs if _overtaken(pair.link, listed)])
+    await read_counterparts(job, [pair for pair in batch.pairs if _overtaken(pair.link, listing)])
     for pair in batch.pairs:
         pair.moved = every or any(
             (own := pair.entity(side)) is not None and moved(rules, side, own, pair.link.rows) for side in Side
@@ -102,11 +84,37 @@ async def look(
     return batch
 
 
-def _overtaken(link: Link, listed: datetime | None) -> bool:
+def _sorted(job: Job, entities: Mapping[Side, Sequence[Entity]], every: bool, listing: Listing | None) -> Batch:
+    """Which of the entities are linked, and which are new; what was seen before or takes no part is counted."""
+    links = {side: _links(job, side, entities[side]) for side in Side}
+    batch = Batch()
+    pairs: dict[int, Pair] = {}
+    for side, end in job.ends.items():
+        clock = (listing.seen.get(side) if listing else None) or end.clock()
+        talked = listing.talked.get(side, set()) if listing else set()
+        for entity in entities[side]:
+            link = links[side].get(end.ident(entity.ref))
+            if link is None:
+                single = Single(side, entity, clock)
+                batch.singles += [single] if _may_matter(job, single, listing) else []
+            elif link.row == job.row.key and (
+                every or not end.is_settled(link.end(side), entity) or entity.ref in talked
+            ):
+                pair = pairs.setdefault(link.id, Pair(link, moved=False, whole=every))
+                if end.is_settled(link.end(side), entity) or not _overtaken(link, listing):
+                    pair.put(side, entity, clock)
+                pair.talked |= entity.ref in talked
+            else:
+                job.report.counters.skip("seen")
+    batch.pairs = list(pairs.values())
+    return batch
+
+
+def _overtaken(link: Link, listing: Listing | None) -> bool:
     """Whether this pair was merged since the listing began: what the listing says may be from before our own write,
     and would look as if somebody had taken it back.
     """
-    return listed is not None and link.checked is not None and link.checked >= listed
+    return listing is not None and link.checked is not None and link.checked >= listing.began
 
 
 def _links(job: Job, side: Side, entities: Sequence[Entity]) -> dict[str, Link]:
@@ -116,16 +124,25 @@ def _links(job: Job, side: Side, entities: Sequence[Entity]) -> dict[str, Link]:
     return job.ledger.links_of(job.name, side, [end.ident(entity.ref) for entity in entities])
 
 
-def _may_matter(job: Job, single: Single, starts: Mapping[Side, datetime | None] | None) -> bool:
+def _may_matter(job: Job, single: Single, listing: Listing | None) -> bool:
     """Counts what takes no part, before anything is asked for it."""
-    if single.side.other not in job.permitted:
-        job.report.counters.skip("not_permitted")
-        return False
-    start = (starts or {}).get(single.side)
-    if job.options.since is None and not takes_part(single.entity, start):
-        job.report.counters.skip("before_start_polling")
-        return False
-    return True
+    reason = _no_part(job, single, listing)
+    if reason is not None:
+        job.report.counters.skip(reason)
+    return reason is None
+
+
+def _no_part(job: Job, single: Single, listing: Listing | None) -> str | None:
+    side, entity = single.side, single.entity
+    if side.other not in job.permitted:
+        return "not_permitted"
+    if listing is None:
+        return None  # somebody asked for this one
+    if side in listing.matched and entity.ref not in listing.matched[side]:
+        return "criteria"
+    if job.options.since is None and not takes_part(entity, listing.starts.get(side)):
+        return "before_start_polling"
+    return None
 
 
 async def read_counterparts(job: Job, pairs: Sequence[Pair]) -> None:

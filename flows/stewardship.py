@@ -18,9 +18,13 @@ from flows.inboxes import field_name
 from flows.mapping import Settlement
 from flows.report import RefreshOptions, Report
 from flows.runtime import Runtime
+from ledger.errors import LeaseLost
 from ledger.model import AuditEntry, Conflict, Failure, Link
 from mappings.config import Side
 from mappings.translate import Directory, Translated, typed
+
+PATIENCE = 30.0
+"""Seconds that a decision waits for a refresh that is running."""
 
 
 async def resolve(
@@ -50,13 +54,23 @@ async def resolve(
                            reason=reason)
             for c in open_ones
         ])  # fmt: skip
-    report = await refresh_connector(runtime, conflict.connector, options, settle=Settlement(link.id, settle))
-    if report.outcome == "skipped":
-        raise Rejected("another refresh of this connector is running", remedy="Try again in a moment.")
+    report = await _settled(runtime, conflict.connector, options, Settlement(link.id, settle))
     left = runtime.ledger.conflicts(conflict.connector, link=link.id, state="open")
     if report.outcome == "failed" or left:
         raise Rejected(f"the conflict is not resolved: {report.message or _why(runtime, link)}")
     return report
+
+
+async def _settled(runtime: Runtime, name: str, options: RefreshOptions, settlement: Settlement) -> Report:
+    """Carry the decision out; a refresh that is running meanwhile is waited for. Raises LeaseLost if it takes long."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        report = await refresh_connector(runtime, name, options, settle=settlement)
+        if report.outcome != "skipped":
+            return report
+        if time.monotonic() > until:
+            raise LeaseLost("another refresh of this connector is running; nothing was decided. Try again in a moment.")
+        await asyncio.sleep(0.5)
 
 
 def _find(runtime: Runtime, id: int) -> tuple[Conflict, Link, list[Conflict]]:
