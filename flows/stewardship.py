@@ -6,6 +6,8 @@ shows today's values; nothing is written on stale ground, and nothing that is ig
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
