@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console import inbox
+from console import inbox, values_cli
 from console.given import EVERYWHERE, Entities, Full, Given, MaybeName, Name, Since, Targets, given, who
 from console.output import Output
 
@@ -195,6 +195,7 @@ async def _by_daemon(call: Given, name: str | None, options: RefreshOptions, *, 
 app.add_typer(inbox.app)
 app.add_typer(inbox.conflicts, name="conflicts")
 app.add_typer(inbox.failures, name="failures")
+app.add_typer(values_cli.app, name="values")
 
 
 @app.command(epilog=EVERYWHERE)

@@ -20,6 +20,7 @@ from mappings.findings import CODES
 from mappings.operators import OPERATORS
 from mappings.services import SERVICES
 from mappings.words import ACTIONS, REASONS
+from mappings.workbook.findings import KINDS
 
 FOLDER = Path(__file__).parent
 
@@ -160,6 +161,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "codes": _codes,
     "actions": partial(_words, ACTIONS),
     "reasons": partial(_words, REASONS),
+    "kinds": partial(_words, KINDS),
     "services": _services,
     "operators": _operators,
     **{model.__name__: partial(keys, model) for model in MODELS},
