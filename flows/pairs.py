@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from connectors.contract import HasHistory
 from connectors.entity import Entity, Value, encode, same
-from connectors.errors import Rejected
+from connectors.errors import EntityError, Rejected
 from flows.actions import Pair
 from flows.ends import touched, touched_end, with_end
 from flows.halts import conflicts_of
@@ -51,7 +51,11 @@ async def carry_out(job: Job, rules: Rules, pair: Pair, plan: PairPlan, *, settl
         fields = _fields(rules, plan, side)
         if not fields:
             continue
-        written[side] = await _write(job, rules, side, plan, fields)
+        try:
+            written[side] = await _write(job, rules, side, plan, fields)
+        except EntityError:
+            pair.link = _so_far(rules, pair.link, plan, written)
+            raise
         job.report.counters.count("updated", side)
         outcome.audit = [*outcome.audit, *_told(job, rules, plan, side, written[side])]
     rows = {**pair.link.rows, **{
@@ -78,6 +82,16 @@ async def carry_out(job: Job, rules: Rules, pair: Pair, plan: PairPlan, *, settl
     outcome.link = pair.link = replace(link, state=state_of(link, halted=bool(open_conflicts)))
     outcome.healed = [(side, pair.link.end(side).ref) for side in Side]
     return outcome
+
+
+def _so_far(rules: Rules, link: Link, plan: PairPlan, written: Mapping[Side, Written]) -> Link:
+    """What is agreed although the other side could not be written: else our own write would look like an edit."""
+    rows = dict(link.rows)
+    for row in rules.rows:
+        decision = plan.decisions.get(row.key)
+        if decision is not None and decision.writes and set(decision.writes) <= set(written):
+            rows[row.key] = _agreed(row, plan, rows.get(row.key), written)
+    return replace(link, rows=rows)
 
 
 def _over(job: Job, link: Link, still: set[str]) -> list[str]:

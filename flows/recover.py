@@ -18,6 +18,7 @@ from flows.comments import recover_comment
 from flows.fetch import read
 from flows.job import End, Job
 from flows.outcomes import Outcome, Recorder, failure, look_again
+from flows.updates import recover_updates
 from ledger.model import Intent, Link
 from mappings.config import Side
 from mappings.merge import RowState
@@ -38,6 +39,7 @@ async def recover(job: Job, intents: Sequence[Intent]) -> list[Intent]:
     recorder = Recorder(job)
     waiting = await _creates(job, [i for i in mine if i.kind == "create"], recorder)
     waiting += await _comments(job, [i for i in mine if i.kind == "comment"], recorder)
+    await recover_updates(job, [i for i in mine if i.kind == "update"], recorder)
     recorder.flush()
     return waiting
 

@@ -33,6 +33,7 @@ from flows.intents import Intents, intent
 from flows.job import Job
 from flows.outcomes import Outcome, Recorder, failure, state_of
 from flows.pairs import carry_out
+from flows.updates import update_intent
 from ledger.model import AuditEntry, Cursor, Feed, Intent, Link, LinkState
 from mappings.config import Side
 from mappings.plan import Create, PairPlan, Rules, agreed_at_create, ignored, plan_pair
@@ -97,11 +98,13 @@ class Writing:
     # -- intents ---------------------------------------------------------------------------------------------
 
     def intend(self, actions: Sequence[Action]) -> None:
-        """One durable commit holds the intents of all creates of the batch, before any of them is called."""
-        creates = [a for a in actions if isinstance(a, CreateAction)]
-        self.intents.record({id(action): self._intent(action) for action in creates})
+        """One durable commit holds the intents of all creates and updates of the batch, before any is called."""
+        told = {id(a): self._intent(a) for a in actions if isinstance(a, CreateAction | UpdateAction)}
+        self.intents.record({key: found for key, found in told.items() if found is not None})
 
-    def _intent(self, action: CreateAction) -> Intent:
+    def _intent(self, action: CreateAction | UpdateAction) -> Intent | None:
+        if isinstance(action, UpdateAction):
+            return update_intent(self.job, action.pair, action.plan)
         rows = {row.key: encode(row.value(action.to.other, action.source.fields)) for row in self.rules.rows}
         payload = {
             "fields": {name: encode(value) for name, value in action.create.fields.items()},
@@ -162,7 +165,7 @@ class Writing:
             case AdoptAction():
                 return await self._adopt(action)
             case UpdateAction():
-                return await self._update(action.pair, action.plan)
+                return await self._update(action.pair, action.plan, id(action))
             case TouchAction():
                 return self._touch(action.pair)
             case DeleteAction():
@@ -174,7 +177,7 @@ class Writing:
     def _broke(self, action: Action, error: ConnectorError) -> None:
         """The system itself is in trouble. A create that certainly did not happen leaves no intent behind."""
         self.broken = self.broken or error
-        open_intent = self.intents.get(id(action))
+        open_intent = self.intents.get(id(action)) if isinstance(action, CreateAction) else None
         if open_intent is not None and (not isinstance(error, Unavailable) or not error.sent):
             self.recorder.add(Outcome(intents=[open_intent]))
 
@@ -299,14 +302,15 @@ class Writing:
         outcome.healed = [(Side.LEFT, action.left.ref), (Side.RIGHT, action.right.ref)]
         return outcome
 
-    async def _update(self, pair: Pair, plan: PairPlan) -> Outcome:
+    async def _update(self, pair: Pair, plan: PairPlan, key: int | None = None) -> Outcome:
         """Carry out the decisions; when somebody was faster, read again and merge again."""
+        intents = [covered] if (covered := self.intents.cover(key)) else []
         for _ in range(TRIES):
             if plan.fatal:
                 told = "; ".join(f"{key}: {decision.detail}" for key, decision in plan.fatal.items())
                 raise Rejected(f"the mapping says fail: {told}", ref=plan.left.ref)
             if plan.halted:
-                return await halt(self.job, self.rules, pair, plan)
+                return replace(await halt(self.job, self.rules, pair, plan), intents=intents)
             try:
                 outcome = await carry_out(self.job, self.rules, pair, plan, settled=self.settled)
             except Changed:
@@ -314,9 +318,13 @@ class Writing:
                     raise
                 found = await self._again(pair)
                 if not found:
-                    return Outcome()
+                    return Outcome(intents=intents)
                 plan = plan_pair(self.rules, *found, pair.link.rows, self.job.users, adapt=self.job.adapt)
+                if again := update_intent(self.job, pair, plan):
+                    self.intents.record({key: again})
+                    intents += [covered] if (covered := self.intents.cover(key)) else []
                 continue
+            outcome.intents = intents
             # The pair as it stands now, so that its comments meet the versions that were just written.
             if pair.comments and outcome.link is not None:
                 self.talks.append(Talk(outcome, pair, dict(pair.comments), fresh=not pair.link.id))
