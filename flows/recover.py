@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from connectors.contract import FindsMarkers, Query
-from connectors.entity import Entity, EntityRef, decode, empty, same
+from connectors.entity import Entity, EntityRef, RichText, decode, empty, same
 from flows.comments import recover_comment
 from flows.fetch import read
 from flows.job import End, Job
@@ -112,13 +112,13 @@ def _match(intents: Sequence[Intent], candidates: Sequence[Entity]) -> tuple[dic
             found |= {intent.id: twin for intent, twin in zip(alike, twins, strict=True)}
         elif twins:
             unclear |= {intent.id: len(twins) for intent in alike}
-    rest = [c for c in candidates if c.created is not None and c not in found.values()]
+    rest = [c for c in candidates if c not in found.values()]
     for intent in intents:
         if intent.id not in found and intent.id not in unclear:
             # A twin that somebody edited within these seconds: most of what was sent is still there.
             edited = [c for c in rest if _mostly(c, intent)]
             rivals = [i for i in intents if i.id not in found and edited and _mostly(edited[0], i)]
-            if len(edited) == len(rivals) == 1:
+            if len(edited) == len(rivals) == 1 and edited[0].created is not None:
                 found[intent.id] = edited[0]
             elif edited:
                 unclear[intent.id] = len(edited)
@@ -147,9 +147,11 @@ async def _candidates(job: Job, end: End, since: datetime) -> list[Entity]:
 
 
 def _mostly(candidate: Entity, intent: Intent) -> bool:
+    """Whether most of what was sent is there. Where nobody knows when it was made, a text of its own must be, too."""
     sent = {name: decode(value) for name, value in intent.payload["fields"].items()}
-    equal = [same(candidate.fields.get(name), value) for name, value in sent.items()]
-    return sum(equal) * 2 > len(equal)
+    equal = [name for name, value in sent.items() if same(candidate.fields.get(name), value)]
+    telling = candidate.created is not None or any(isinstance(sent[name], str | RichText) for name in equal)
+    return telling and len(equal) * 2 > len(sent)
 
 
 async def _adopt(job: Job, intent: Intent, twin: Entity, recorder: Recorder) -> None:
