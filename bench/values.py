@@ -45,6 +45,7 @@ def _look_up(size: int, name: str, watch: Watch) -> None:
         dicts = dict(pairs), {right: left for left, right in pairs}
     with watch.time(f"{name} built"):
         table = ValueTable(pairs)
+        assert table.to(Side.LEFT, "V-1") == "Value 1"  # it is built when it is first asked
     asked: Sequence[str] = Random(1).choices([left for left, _ in pairs], k=LOOK_UPS)
     assert table.to(Side.RIGHT, asked[0]) == dicts[0][asked[0]]
     with watch.time(name):

@@ -87,7 +87,7 @@ def _compile_row(
     fields = {side: schemas[side].fields[name] if (name := row.name(side)) else None for side in Side}
     if table is not None:
         types = {f"{side}_type": schema.type for side, schema in fields.items() if schema is not None}
-        table = ValueTable(table.pairs, table.back, **types)
+        table = table.typed(**types)
     conditions = {side: parse(given) for side in Side if row.if_ and (given := row.if_.of(side))}
     return Row(
         row.key,

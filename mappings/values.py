@@ -138,15 +138,22 @@ class ValueTable:
         self.pairs: Sequence[tuple[str, str]] = tuple(pairs)
         self.back: Mapping[str, str] = dict(back or {})
         self._types = {Side.LEFT: left_type, Side.RIGHT: right_type}
-        self._found = {Side.LEFT: self._index(Side.LEFT), Side.RIGHT: self._index(Side.RIGHT)}
         self._chosen = {self.key(Side.RIGHT, right): left for right, left in self.back.items()}
+        self._typed: dict[tuple[FieldType | None, FieldType | None], ValueTable] = {}
 
     def typed(self, *, left_type: FieldType | None = None, right_type: FieldType | None = None) -> ValueTable:
-        """The same rows, for fields of these types."""
-        return ValueTable(self.pairs, self.back, left_type=left_type, right_type=right_type)
+        """The same rows, for fields of these types. Made once: a table may be large, and every refresh asks for it."""
+        types = (left_type, right_type)
+        if types not in self._typed:
+            self._typed[types] = ValueTable(self.pairs, self.back, left_type=left_type, right_type=right_type)
+        return self._typed[types]
 
     def key(self, side: Side, text: str) -> str:
         return key_of(text, self._types[side])
+
+    @cached_property
+    def _found(self) -> Mapping[Side, dict[str, dict[str, str]]]:
+        return {side: self._index(side) for side in Side}
 
     def _index(self, side: Side) -> dict[str, dict[str, str]]:
         """Value of the other side -> the values of `side` that the rows give for it, each once (by key)."""
