@@ -39,6 +39,8 @@ from mappings.load import ConnectorEntry
 
 LEASE_SECONDS = 60.0
 """How long a lease lasts at least; renewed four times as often. No call is begun that could outlast it."""
+RUNS_KEPT = 500
+"""Reports of a connector that the ledger keeps."""
 T = TypeVar("T")
 log = logging.getLogger("syncline")
 
@@ -215,6 +217,8 @@ def _record(runtime: Runtime, lease: Lease | None, report: Report, state: str) -
     now = datetime.now(UTC)
     with runtime.ledger.begin(lease) as tx:
         tx.save_run(report.run, report.as_json(), [row.as_json() for row in report.plan])
+        if now.microsecond % 20 == 0:  # now and then is enough
+            tx.prune_runs(report.connector, RUNS_KEPT)
         tx.save_state(report.connector, state=state, message=report.message, last_refresh=now)
         for target in report.targets:
             word = "FAILED" if target.error else "WAITING"

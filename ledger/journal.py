@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from ledger import codec, tables
 from ledger.access import Reader, Writer
@@ -92,6 +92,14 @@ class JournalWriter(JournalReader, Writer):
             "plan": [dict(plan_row) for plan_row in plan],
         }
         self._put(tables.runs, [row])
+
+    def prune_runs(self, connector: str, keep: int) -> int:
+        """Forget all reports of a connector but its last `keep`, and say how many. The audit log stays whole."""
+        oldest = select(_runs.started).where(_runs.connector == connector).order_by(_runs.started.desc())
+        row = self._first(oldest.offset(keep).limit(1))
+        if row is None:
+            return 0
+        return self._run(delete(tables.runs).where(_runs.connector == connector, _runs.started <= row.started))
 
     def save_state(
         self,
