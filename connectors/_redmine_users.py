@@ -39,6 +39,12 @@ class Directory:
         mail = text.casefold()
         return [user for user in users if text in (user.id, user.username) or mail == (user.email or "").casefold()]
 
+    async def everybody(self, project: str) -> Sequence[UserRef]:
+        """The active members of a project, as far as we may see them."""
+        numbers = await self._members(project)
+        await self.learn((number, None) for number in numbers)
+        return [user for number in sorted(numbers & self._active, key=int) if (user := self._users[number]) is not None]
+
     async def _searched(self, text: str) -> list[UserRef]:
         """An administrator may search; an id is no search word, and is asked for."""
         found = (await self._http.get_json("/users.json", name=text, limit=100))["users"]
@@ -58,7 +64,7 @@ class Directory:
         await self.learn((number, None) for number in numbers)
         return [user for number in numbers & self._active if (user := self._users[number]) is not None]
 
-    async def _members(self, project: int) -> set[str]:
+    async def _members(self, project: int | str) -> set[str]:
         found: set[str] = set()
         while True:
             path = f"/projects/{project}/memberships.json"

@@ -276,6 +276,12 @@ class HasUsers(Protocol):
 
 
 @runtime_checkable
+class ListsUsers(Protocol):
+    async def users(self, scope: str) -> Sequence[UserRef]:
+        """The active users whom a field of an entity in this scope may name, as far as the account may see them."""
+
+
+@runtime_checkable
 class HasHistory(Protocol):
     async def history(self, entity: Entity, since: datetime | None) -> Sequence[Edit]:
         """Edits of fields at or after `since`, oldest first, with who made them."""

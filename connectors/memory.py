@@ -277,6 +277,11 @@ class MemoryConnector:
             known = self.system.users
             return [u for u in known if text in (u.id, u.username) or text.casefold() == (u.email or "").casefold()]
 
+    async def users(self, scope: str) -> Sequence[UserRef]:
+        del scope
+        with self._request("users"):
+            return self.system.users
+
     async def history(self, entity: Entity, since: datetime | None) -> Sequence[Edit]:
         with self._request("history"):
             edits = self.system.row(entity.ref).history

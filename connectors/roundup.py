@@ -312,6 +312,10 @@ class RoundupConnector:
     async def find_user(self, text: str) -> Sequence[UserRef]:
         return await self._reader.find_users(text)
 
+    async def users(self, scope: str) -> Sequence[UserRef]:
+        del scope
+        return tuple((await self._reader.users_of(())).values())
+
     def normalise(self, entity_type: str, field: str, value: Value) -> Value:
         del entity_type, field
         return normalised(value)

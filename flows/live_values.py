@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from connectors.contract import HasUsers
+from connectors.contract import HasUsers, ListsUsers
 from connectors.errors import ConnectorError
 from connectors.schema import FieldSchema, FieldType
 from flows.runtime import Runtime
@@ -16,6 +17,7 @@ from mappings.check import permitted_anywhere
 from mappings.check_rows import feeds
 from mappings.config import EntityRow, FieldRow, Side, ValuesFrom
 from mappings.load import ConnectorEntry
+from mappings.values import user_texts
 from mappings.workbook.checking import Checked, UserCell
 from mappings.workbook.content import SideFacts, TableRows, Use
 from mappings.workbook.findings import CellFinding
@@ -57,13 +59,17 @@ async def template_uses(runtime: Runtime, entry: ConnectorEntry) -> tuple[list[U
 
     The second answer holds the value tables that stand in the YAML, as a start for those sheets.
     """
-    uses, inline, taken = await live_uses(runtime, entry), dict[str, TableRows](), set[str]()
-    taken |= {source.sheet for _, _, source in mapped_rows(entry)}
+    uses = [
+        _use(entry, field, source, {side: await _offering(runtime, entry, row, field, side) for side in Side})
+        for row, field, source in mapped_rows(entry)
+    ]
+    inline: dict[str, TableRows] = {}
+    taken = {source.sheet for _, _, source in mapped_rows(entry)}
     for row in entry.config.entities:
         for field in row.fields:
             if field.values_from is not None or not (field.left and field.right):
                 continue
-            sides = {side: await _facts(runtime, entry, row, field, side) for side in Side}
+            sides = {side: await _offering(runtime, entry, row, field, side) for side in Side}
             if field.values is None and not {facts.type for facts in sides.values()} & _LISTED:
                 continue
             sheet = field.left if field.left not in taken else f"{row.left} {field.left}"
@@ -92,6 +98,22 @@ async def _facts(runtime: Runtime, entry: ConnectorEntry, row: EntityRow, field:
     if None not in lists:
         choices = tuple(dict.fromkeys(choice.name for listed in lists for choice in listed or ()))
     return SideFacts(system, name, schemas[0].type, choices)
+
+
+async def _offering(runtime: Runtime, entry: ConnectorEntry, row: EntityRow, field: FieldRow, side: Side) -> SideFacts:
+    """As `_facts`, with the users of a field of users where the system lists them: by email, else by user name."""
+    facts = await _facts(runtime, entry, row, field, side)
+    if facts.type is not FieldType.USER or facts.choices is not None:
+        return facts
+    connector = runtime.end(entry, side).connector
+    if not isinstance(connector, ListsUsers):
+        return facts
+    scopes = dict.fromkeys(target.scope(side) for target in entry.config.each_target())
+    try:
+        users = [user for scope in scopes for user in await connector.users(scope)]
+    except ConnectorError:
+        return replace(facts, asked=False)
+    return replace(facts, users=tuple(dict.fromkeys(user_texts(user)[0] for user in users)))
 
 
 async def _schemas(runtime: Runtime, entry: ConnectorEntry, row: EntityRow, name: str, side: Side) -> list[FieldSchema]:

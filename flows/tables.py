@@ -164,6 +164,8 @@ def store(
     )
     with ledger.begin() as tx:
         before = tx.value_version_in_force(entry.name)
+        if origin == "disk" and before is not None and tx.value_hash_on_disk(entry.name) == version.file_hash:
+            return before  # somebody else has just read the same file
         saved = tx.save_value_version(version, content)
         told = f"back to version {copy_of}" if copy_of else f"{origin}: {file_name}"
         tx.audit([AuditEntry.now("values", entry.name, who=who, before=before.version if before else None,

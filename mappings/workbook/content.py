@@ -19,7 +19,8 @@ from mappings.values import ValueTable
 class SideFacts:
     """What is known of one side of a table. `choices`: the live values, None where none are listed or none was asked.
 
-    `system`, `field`: names for people. `asked`: the system could be asked.
+    `system`, `field`: names for people. `asked`: the system could be asked. `users`: who may be offered in a field of
+    users; others may be known too.
     """
 
     system: str
@@ -27,6 +28,7 @@ class SideFacts:
     type: FieldType | None = None
     choices: tuple[str, ...] | None = None
     asked: bool = True
+    users: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

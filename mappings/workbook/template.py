@@ -137,7 +137,7 @@ class _Sheet:
         self.sheet, self.use, self.lists = sheet, use, lists
         self.rows = tables.get(use.key, TableRows())
         self.layout = _layout(use)
-        self.live = {side: facts.choices or () for side, facts in use.sides.items()}
+        self.live = {side: facts.choices or facts.users for side, facts in use.sides.items()}
 
     def write(self) -> None:
         rows = list(self._rows())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+import openpyxl
 import pytest
 
 from connectors.errors import ConfigurationError, Unavailable
@@ -266,9 +268,9 @@ async def test_users_that_are_not_there_are_told(make: Make) -> None:
     fields = [{"left": "title", "right": "title"}]
     fields += [{"left": "assignee", "right": "assignee", "values_from": {"sheet": "users"}}]  # type: ignore[dict-item]
     world = make(row={"fields": fields}, workbook=BOOK)
-    rows = [["ours", "theirs"], ["alice@example.com", "nobody@example.com"]]
+    rows = [["ours", "theirs"], ["alice@example.org", "nobody@example.org"]]
     result = await check_workbook(world.runtime, NAME, xlsx({"users": rows}), "mine.xlsx")
-    assert "B2" in [one.cell for one in result.findings if one.kind == "unknown_value"]
+    assert [one.cell for one in result.findings if one.kind == "unknown_value"] == ["B2"]
 
 
 async def test_who_uploaded_what_is_in_the_audit_log(make: Make) -> None:
@@ -301,3 +303,36 @@ async def test_a_version_that_is_not_there_cannot_come_back(make: Make) -> None:
 async def test_a_connector_without_workbook_has_nothing_to_upload_to(world: World) -> None:
     with pytest.raises(ConfigurationError, match="takes no values from a workbook"):
         await load(world, ALL)
+
+
+# -- templates -----------------------------------------------------------------------------------------------------
+
+
+def sheets(content: bytes) -> dict[str, list[tuple[Any, ...]]]:
+    book = openpyxl.load_workbook(io.BytesIO(content))
+    return {sheet.title: [row[:3] for row in sheet.iter_rows(min_row=2, values_only=True)] for sheet in book}
+
+
+async def test_a_template_has_a_sheet_for_every_look_up_or_user_field(make: Make) -> None:
+    world = make(row={"fields": [*FIELDS, {"left": "assignee", "right": "assignee"}]})
+    made = sheets(await uploads.template(world.runtime, NAME))
+    assert list(made) == ["How to", "status", "priority", "labels", "assignee", "_lists"]
+    assert made["status"] == [(word, word, None) for word in ("new", "open", "closed")]
+    assert ("alice@example.org", "alice@example.org", None) in made["assignee"]
+
+
+async def test_a_template_starts_with_what_is_in_force_or_stands_in_the_yaml(make: Make) -> None:
+    inline = {"left": "priority", "right": "priority", "values": {"low": "high"}}
+    fields = [{"left": "status", "right": "status", "values_from": {"sheet": "status"}}, inline]
+    world = make(row={"fields": fields}, workbook=BOOK)
+    put(world, TURNED)
+    made = sheets(await uploads.template(world.runtime, NAME))
+    assert made["status"] == [("new", "closed", None), ("open", "open", None), ("closed", "new", None)]
+    assert made["priority"][0] == ("low", "high", None)
+
+
+async def test_a_template_nobody_touched_changes_nothing(make: Make) -> None:
+    world = world_of(make)
+    await world.synced()
+    result = await check_workbook(world.runtime, NAME, await uploads.template(world.runtime, NAME), "t.xlsx")
+    assert (result.code, result.findings, result.diff) == (0, [], [])
