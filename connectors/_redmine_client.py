@@ -20,10 +20,11 @@ PAGE = 100
 
 
 class Client:
-    """One Redmine as one account sees it. What hardly ever changes is asked for once."""
+    """One Redmine as one account sees it. What hardly ever changes is asked for once. `dialect`: of formatted texts."""
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Http, dialect: str) -> None:
         self.http = http
+        self._dialect = dialect
         self.users = Directory(http, self.me)
         self._answers: dict[str, Any] = {}
         self._shapes: dict[tuple[str, str], Shape] = {}
@@ -93,7 +94,7 @@ class Client:
             "category": project.get("issue_categories", ()),
             "fixed_version": versions.get("versions", ()),
         }
-        return shape(told, choices, await self._custom_fields(scope, told))
+        return shape(told, choices, await self._custom_fields(scope, told), self._dialect)
 
     async def _custom_fields(self, scope: str, tracker: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The custom fields of a tracker in a project.

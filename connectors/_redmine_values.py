@@ -27,6 +27,7 @@ from connectors.entity import (
     normal_text,
 )
 from connectors.errors import Rejected
+from connectors.richtext import from_canonical, to_canonical
 from connectors.schema import EntitySchema, FieldSchema, FieldType
 
 T = FieldType
@@ -86,11 +87,15 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Shape:
-    """One tracker in one project: its fields, and Redmine's own ids of trackers and custom fields."""
+    """One tracker in one project: its fields, and Redmine's own ids of trackers and custom fields.
+
+    `dialect` is that of formatted texts, in the words of `connectors.richtext`.
+    """
 
     schema: EntitySchema
     tracker_id: int
     custom: Mapping[int, str] = field(default_factory=dict)
+    dialect: str = "plain"
 
     def parse(self, issue: Mapping[str, Any], users: Users, refs: Mapping[str, EntityRef]) -> Fields:
         """The fields of an issue. `refs`: where its parent lives."""
@@ -105,6 +110,8 @@ class Shape:
         schema = self.schema.fields[name]
         if raw is None or raw in ("", []):
             return () if schema.multiple else None
+        if schema.type is T.RICH_TEXT:
+            return to_canonical(str(raw), self.dialect)
         if schema.multiple:
             return tuple(_read(one, schema, users) for one in (raw if isinstance(raw, list) else [raw]))
         return _read(raw, schema, users)
@@ -136,7 +143,10 @@ class Shape:
             raise ValueError(f"there is no field {name!r}{' (near: ' + ', '.join(close) + ')' if close else ''}")
         if not (schema.on_create if creating else schema.on_update):
             raise ValueError(f"{name!r} is read only")
-        raw = [_write(one, schema) for one in members(value)]
+        raw = [
+            from_canonical(one, self.dialect) if isinstance(one, RichText) else _write(one, schema)
+            for one in members(value)
+        ]
         if schema.multiple:
             return raw
         if len(raw) > 1:
@@ -176,6 +186,7 @@ def shape(
     tracker: Mapping[str, Any],
     choices: Mapping[str, Iterable[Mapping[str, Any]]],
     custom: Iterable[Mapping[str, Any]],
+    dialect: str = "plain",
 ) -> Shape:
     """The shape of one tracker. `choices`: field -> what it may name; `custom`: as in /custom_fields.json."""
     off = CAN_BE_OFF.difference(tracker.get("enabled_standard_fields") or CAN_BE_OFF)
@@ -191,7 +202,7 @@ def shape(
         name = one["name"] if one["name"] not in fields else f"cf_{one['id']}"
         names[one["id"]] = name
         fields[name] = _custom(one, name, choices)
-    return Shape(EntitySchema(tracker["name"], fields), tracker["id"], names)
+    return Shape(EntitySchema(tracker["name"], fields), tracker["id"], names, dialect)
 
 
 def _with_choices(schema: FieldSchema, things: Iterable[Mapping[str, Any]] | None) -> FieldSchema:
@@ -249,16 +260,6 @@ def entity(issue: Mapping[str, Any], fields: Fields, scope: str, url: str) -> En
     )
 
 
-def rich(text: str) -> RichText:
-    """Redmine's formatted text. The one place for a conversion of dialects."""
-    return RichText(normal_text(text), text)
-
-
-def plain(value: Value) -> str:
-    """A text as Redmine takes it."""
-    return normal_text(value.canonical if isinstance(value, RichText) else str(value))
-
-
 def normal(value: Value) -> Value:
     """The value as it will be read after it was written."""
     if isinstance(value, tuple):
@@ -296,7 +297,6 @@ def _number(raw: Any) -> Scalar:
 
 _READ: dict[FieldType, Callable[[Any], Scalar]] = {
     T.TEXT: lambda raw: normal_text(str(raw)),
-    T.RICH_TEXT: lambda raw: rich(str(raw)),
     T.URL: lambda raw: Url(str(raw)),
     T.NUMBER: _number,
     T.BOOLEAN: lambda raw: raw in (True, "1", "true"),
@@ -319,7 +319,7 @@ def _write(value: Scalar, schema: FieldSchema) -> Any:
         return value.isoformat()
     if isinstance(value, Url):
         return value.href
-    return str(value) if isinstance(value, int | Decimal) else plain(value)
+    return normal_text(str(value))
 
 
 def _choice_id(value: Scalar, schema: FieldSchema) -> str:

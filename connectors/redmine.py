@@ -17,7 +17,7 @@ import httpx
 from pydantic import Field
 
 from connectors._redmine_client import Client, named
-from connectors._redmine_values import PARAMETERS, moment, normal, plain, rich, version
+from connectors._redmine_values import PARAMETERS, moment, normal, version
 from connectors.contract import ApiKey, Basic, Limits, Query, SystemConfig, SystemInfo
 from connectors.entity import (
     Attachment,
@@ -32,10 +32,12 @@ from connectors.entity import (
     UserRef,
     Value,
     normal_text,
+    same,
 )
 from connectors.errors import AuthenticationError, Changed, ConfigurationError, Forbidden, NotFound, Rejected
 from connectors.paging import ByModified, Seen
 from connectors.rest import Http
+from connectors.richtext import from_canonical, to_canonical
 from connectors.schema import EntitySchema
 
 OURS = frozenset({"project_id", "tracker_id", "updated_on", "sort", "limit", "offset", "f[]", "query_id", "set_filter"})
@@ -50,8 +52,9 @@ class RedmineConfig(SystemConfig):
 
     kind: str = Field("redmine", description="redmine")
     credentials: ApiKey | Basic = Field(description="{api_key: …}, or {username: …, password: …}.")
-    text_format: Literal["textile", "markdown"] = Field(
-        "textile", description="Text formatting, as Administration → Settings → General has it."
+    text_format: Literal["textile", "markdown"] | None = Field(
+        None,
+        description="Text formatting, as Administration → Settings → General has it; left out, texts stay as they are.",
     )
 
 
@@ -77,15 +80,15 @@ class RedmineConnector:
         link_changes_visible=False,
         comment_changes_visible=False,
         ids_per_type=False,
-        text_format="textile",
     )
 
     def __init__(self, config: RedmineConfig, http: Http) -> None:
         self.config = config
-        self.limits = replace(type(self).limits, text_format=config.text_format)
+        self._dialect = config.text_format or "plain"
+        self.limits = replace(type(self).limits, text_format=self._dialect)
         # Messages name fields by their labels: in English unless the account has a language of its own.
         self._http = http.using(auth=_auth(config.credentials), headers={"Accept-Language": "en"})
-        self._client = Client(self._http)
+        self._client = Client(self._http, self._dialect)
 
     @property
     def requests(self) -> int:
@@ -234,17 +237,16 @@ class RedmineConnector:
             return None
 
     async def add_comment(self, entity: Entity, comment: Comment) -> tuple[Comment, Entity]:
-        text, private = plain(comment.text), comment.kind == "private"
-        body = {"issue": {"notes": text, "private_notes": private}}
+        body = {"issue": {"notes": self._notes(comment), "private_notes": comment.kind == "private"}}
         await self._client.write("PUT", f"/issues/{entity.ref.id}.json", body, None, entity.ref)
         issue = await self._client.issue(entity.ref, include="journals")
         for written in reversed(await self._comments(issue)):
-            if written.text.canonical == text:
+            if same(written.text, comment.text):
                 return written, await self._client.entity(issue)
         raise Forbidden(f"Redmine did not take the comment on {entity.key}", ref=entity.ref)
 
     async def edit_comment(self, entity: Entity, comment: Comment) -> tuple[Comment, Entity]:
-        issue = await self._rewrite(entity, comment.id, plain(comment.text))
+        issue = await self._rewrite(entity, comment.id, self._notes(comment))
         for written in await self._comments(issue):
             if written.id == comment.id:
                 return written, await self._client.entity(issue)
@@ -257,6 +259,9 @@ class RedmineConnector:
         await self._client.write("PUT", f"/journals/{journal}.json", {"journal": {"notes": notes}}, None, entity.ref)
         return await self._client.issue(entity.ref, include="journals")
 
+    def _notes(self, comment: Comment) -> str:
+        return from_canonical(comment.text, self._dialect)
+
     async def _comments(self, issue: Mapping[str, Any]) -> tuple[Comment, ...]:
         noted = [journal for journal in issue["journals"] if normal_text(journal.get("notes") or "")]
         await self._client.users.learn(named(journal.get("user") for journal in noted))
@@ -265,7 +270,7 @@ class RedmineConnector:
     async def _comment(self, journal: Mapping[str, Any]) -> Comment:
         return Comment(
             id=str(journal["id"]),
-            text=rich(journal["notes"]),
+            text=to_canonical(journal["notes"], self._dialect),
             author=await self._client.user(journal.get("user")),
             created=moment(journal["created_on"]),
             kind="private" if journal.get("private_notes") else "public",
