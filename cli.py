@@ -71,12 +71,13 @@ def check(
     """
     from console import codes, tables
     from flows.runtime import load_configuration
+    from flows.workbooks import check_workbooks
     from mappings.check import check as check_offline
 
     del local
     config, out = given(context).config, given(context).out
     loaded = load_configuration(config)
-    found = check_offline(loaded, name)
+    found = [*check_offline(loaded, name), *check_workbooks(loaded, name)]
     if online:
         from flows.online import check_online
 

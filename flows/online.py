@@ -14,6 +14,7 @@ from connectors.contract import Closes, Connector, ListsScopes, SystemInfo
 from connectors.errors import AuthenticationError, ConnectorError, EntityError, Unavailable
 from connectors.schema import EntitySchema
 from flows.secret_store import read_secret
+from flows.workbooks import tables_on_disk
 from mappings.check import check_schema
 from mappings.config import EntityRow, Side, System, Target
 from mappings.findings import ConfigurationErrors, Finding, Where, nearest, path_text
@@ -151,12 +152,13 @@ class _Visit:
 def _fits(entry: ConnectorEntry, schemas: Mapping[Asked, EntitySchema]) -> Iterator[Finding]:
     """The rows of a connector against the schemas of both sides, where both are known."""
     doubtful = [path_text(part) for part in entry.doubtful]
+    tables = tables_on_disk(entry)
     for target in entry.config.each_target():
         for row in entry.config.entities:
             keys = {side: (entry.config.system(side), target.scope(side), row.type(side)) for side in Side}
             if not all(key in schemas for key in keys.values()):
                 continue
             both = {side: schemas[key] for side, key in keys.items()}
-            for finding in check_schema(entry.config, row, target, both):
+            for finding in check_schema(entry.config, row, target, both, tables):
                 if not any(finding.path.startswith(part) for part in doubtful):
                     yield entry.placed(finding)

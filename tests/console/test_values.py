@@ -113,3 +113,21 @@ def test_what_is_not_there_is_a_usage_error(desk: Desk, words: tuple[str, ...], 
     done = desk.run("values", *words)
     assert done.code == 2
     assert said in done.err
+
+
+def test_check_looks_into_the_workbook_beside_the_configuration(desk: Desk) -> None:
+    assert [one["code"] for one in desk.answer("check", code=3)] == ["missing_workbook"]
+    put(desk, GOOD, "status.xlsx")
+    assert desk.answer("check") == []
+    put(desk, [*GOOD, ["done ", "closed"]], "status.xlsx")
+    assert [one["code"] for one in desk.answer("check", code=3)] == ["doubtful_workbook"]
+    put(desk, WRONG, "status.xlsx")
+    (found,) = desk.answer("check", code=2)
+    assert found["code"] == "bad_workbook"
+    assert found["problem"] == "status.xlsx: status!A5: 'new' becomes 'new' in row 2 and 'closed' here"
+
+
+def test_check_online_holds_the_workbook_against_both_systems(desk: Desk) -> None:
+    put(desk, GOOD[:3], "status.xlsx")
+    (found,) = desk.answer("check", "--online", code=3)
+    assert (found["code"], "'closed'" in found["problem"]) == ("unmapped_value", True)
