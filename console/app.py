@@ -14,10 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from connectors.errors import ConnectorError
-from console import api, egeria, problems
+from console import api, egeria, pages, problems
 from console.api.access import Wrong
 from console.auth import Tokens
 from console.guard import Guard
+from console.pages import web
 from console.service import Service
 from console.sessions import Sessions
 from ledger.errors import LeaseLost, LedgerUnavailable
@@ -36,6 +37,10 @@ ERRORS = (
 )  # fmt: skip
 
 
+PROGRAMS = ("/api/", "/open-metadata/", "/servers/")
+"""Where programs ask, not people."""
+
+
 def create_app(service: Service, tokens: Tokens, *, without_token: bool = False, secure: bool = False) -> FastAPI:
     """The application that serves this daemon, as ASGI.
 
@@ -48,15 +53,26 @@ def create_app(service: Service, tokens: Tokens, *, without_token: bool = False,
     app.state.sessions, app.state.wrong = Sessions(), Wrong()
     app.include_router(api.router)
     app.include_router(egeria.router)
+    app.include_router(pages.router)
+    app.mount("/static", web.files)
     for kind in ERRORS:
         app.add_exception_handler(kind, _tell)
+    app.add_exception_handler(web.NotLoggedIn, _to_log_in)
     app.add_middleware(Guard)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
 
 
 async def _tell(request: Request, error: Exception) -> Response:
-    return problems.answer(error, request)
+    """Programs are told in JSON, people on a page."""
+    answer = problems.answer(error, request)
+    if request.url.path.startswith(PROGRAMS):
+        return answer
+    return web.error_page(request, problems.problem_of(error, request.url.path))
+
+
+async def _to_log_in(_: Request, error: Exception) -> Response:
+    return web.to_log_in(error) if isinstance(error, web.NotLoggedIn) else Response(status_code=500)
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

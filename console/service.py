@@ -182,7 +182,7 @@ class Service:
         """One report, with its `plan`. Raises NotFound."""
         found = self.runtime.ledger.run(id)
         if found is None:
-            raise NotFound(f"There is no run {id!r}", remedy="GET runs lists the last ones.")
+            raise NotFound(f"There is no run {id!r}", remedy="The list of runs has the last ones.")
         return found
 
     def links(
@@ -238,7 +238,7 @@ class Service:
         known = {failure.id for failure in self.runtime.ledger.failures(ids=ids)} if ids else set()
         for id in ids or ():
             if id not in known:
-                raise NotFound(f"There is no failure {id}", remedy="GET failures lists them.")
+                raise NotFound(f"There is no failure {id}", remedy="The list of failures has them.")
 
     # -- groups -----------------------------------------------------------------------------------------------
 

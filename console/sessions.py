@@ -22,10 +22,11 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One log-in. `csrf` stands in every form of its pages."""
+    """One log-in. `csrf` stands in every form of its pages; `said` is to be told on the next one: (kind, text)."""
 
     caller: Caller
     until: float
+    said: list[tuple[str, str]] = field(default_factory=list)
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     def wrote(self, csrf: str) -> bool:
