@@ -66,6 +66,13 @@ def place_of(reference: str) -> Place | None:
     return (int(match[2]) - 1, column_index(match[1])) if match else None
 
 
+def area_of(reference: str) -> tuple[Place, Place] | None:
+    """A1:B3 -> its first and last cell; None for what is no area."""
+    first, _, last = reference.partition(":")
+    corners = place_of(first), place_of(last or first)
+    return (corners[0], corners[1]) if corners[0] is not None and corners[1] is not None else None
+
+
 def sheet_parts(package: Package) -> dict[str, str]:
     """Name of each worksheet -> its part of an .xlsx package."""
     targets: dict[str, str] = {}
@@ -120,15 +127,11 @@ class _Pass:
             if self.kind != "str":
                 self.found.formulas.add((self.row, self.column))
         elif name == "mergeCell":
-            first, _, last = attributes.get("ref", "").partition(":")
-            corners = place_of(first), place_of(last or first)
-            if corners[0] and corners[1] and len(self.found.merged) < MAX_CELLS // 100:
-                self.found.merged.append((corners[0], corners[1]))
-        elif name == "dimension":
-            first, _, last = attributes.get("ref", "").partition(":")
-            corners = place_of(first), place_of(last or first)
-            if corners[0] and corners[1]:
-                self._limit(corners[1][0] - corners[0][0] + 1, corners[1][1] - corners[0][1] + 1, MAX_DECLARED)
+            if (area := area_of(attributes.get("ref", ""))) and len(self.found.merged) < MAX_CELLS // 100:
+                self.found.merged.append(area)
+        elif name == "dimension" and (area := area_of(attributes.get("ref", ""))):
+            (top, first), (bottom, last) = area
+            self._limit(bottom - top + 1, last - first + 1, MAX_DECLARED)
 
     def _row(self, attributes: dict[str, str]) -> None:
         number = attributes.get("r", "")
