@@ -47,8 +47,8 @@ async def request_refresh(
     return await asyncio.to_thread(ledger.run, str(ended.id)) or _from_state(name, ended)
 
 
-async def ask(client: PrefectClient, name: str, options: RefreshOptions, key: str | None = None) -> FlowRun:
-    """Create the flow run. With `key`, asking twice is asking once."""
+async def ask(client: PrefectClient, name: str, options: RefreshOptions) -> FlowRun:
+    """Create the flow run. Raises ConfigurationError where the connector is not deployed."""
     try:
         deployment = await client.read_deployment_by_name(f"{name}/{name}")
     except ObjectNotFound as error:
@@ -56,13 +56,14 @@ async def ask(client: PrefectClient, name: str, options: RefreshOptions, key: st
             f"Integration connector {name} is not deployed to this Prefect server",
             remedy="Deploy it: `syncline deploy`, or start the daemon with this configuration.",
         ) from error
-    return await create_run(client, deployment.id, options, key)
+    return await create_run(client, deployment.id, options)
 
 
-async def create_run(client: PrefectClient, deployment: UUID, options: RefreshOptions, key: str | None) -> FlowRun:
+async def create_run(client: PrefectClient, deployment: UUID, options: RefreshOptions) -> FlowRun:
+    """Create a flow run of this deployment; it is begun as soon as a worker looks."""
     asked = options.as_json()
     given = {word: value for word, value in asked.items() if value}
-    return await client.create_flow_run_from_deployment(deployment, parameters=given, idempotency_key=key)
+    return await client.create_flow_run_from_deployment(deployment, parameters=given)
 
 
 async def _wait(client: PrefectClient, run: UUID, timeout: float | None) -> FlowRun:

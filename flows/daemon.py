@@ -27,7 +27,6 @@ from flows.keep import Keeper
 from flows.prefect_server import PrefectServer, prefect_url, ui_url
 from flows.processes import Process, spawn
 from flows.settings import worker_settings
-from flows.sweep import sweep
 from flows.work import GRACE, WorkerThread
 
 TICK = 2.0
@@ -75,15 +74,13 @@ class Daemon:
         console = self.console(work) if self.console else nullcontext(None)
         async with PrefectClient(url) as client, console as console_url:
             info = _record(folder, url, server, console_url)
-            crashed, dropped = await sweep(client, self.server_name)
-            if crashed or dropped:
-                log.info("Ended %d runs of dead processes, dropped %d overdue ones.", crashed, dropped)
             keeper = Keeper(client, work, self.server_name)
-            await keeper.start()
             async with self._workers(folder, url):
-                self.started(info)
+                told = False
                 while not stopping.is_set():
-                    await _or_stop(stopping, keeper.look_again())
+                    if await _or_stop(stopping, keeper.look_again()) and not told:
+                        self.started(info)
+                        told = True
                     await _or_stop(stopping, asyncio.sleep(TICK))
                     if server is not None and await server.revive():
                         log.warning("The Prefect server had ended; it was started again.")
@@ -157,13 +154,18 @@ def _flag_of_signals() -> asyncio.Event:
     return flag
 
 
-async def _or_stop(stopping: asyncio.Event, work: Awaitable[None]) -> None:
-    """Wait for the work, but no longer than until the flag is up. What went wrong is logged, and tried again."""
+async def _or_stop(stopping: asyncio.Event, work: Awaitable[None]) -> bool:
+    """Wait for the work, but no longer than until the flag is up; answers whether it was done.
+
+    What went wrong is logged: it is tried again.
+    """
     working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
     await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if not working.done():
         working.cancel()
         await asyncio.wait({working})
-    elif error := working.exception():
-        log.error("What is deployed could not be looked after; it is tried again.", exc_info=error)
+        return False
+    if error := working.exception():
+        log.error("Prefect could not be told what is configured; it is tried again.", exc_info=error)
+    return error is None

@@ -48,7 +48,7 @@ INACTIVE = "inactive"
 ENTRYPOINT = "flows.refresh.refresh"
 SLUG = "refresh-interval"
 ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
-AT_ONCE = 8
+AT_ONCE = 4
 """Requests to the Prefect server at the same time."""
 PAGE = 200
 
@@ -91,14 +91,12 @@ class Wanted:
 class Reconciled:
     """What reconciling did, as names of connectors.
 
-    `started`: created active or activated since: they are refreshed once (SPEC A3). `paused`: by an operator.
-    `ids`: the deployment of every connector.
+    `paused`: by an operator. `ids`: the deployment of every connector.
     """
 
     created: tuple[str, ...]
     updated: tuple[str, ...]
     removed: tuple[str, ...]
-    started: tuple[str, ...]
     paused: tuple[str, ...]
     ids: Mapping[str, UUID]
 
@@ -138,12 +136,10 @@ async def reconcile(client: PrefectClient, deployments: Iterable[Wanted], pool: 
     await _each(updated, lambda pair: _update(client, pool, *pair))
     await _each(removed, lambda found: client.delete_deployment(found.id))
     kept = {name: found for name, found in present.items() if name in asked}
-    activated = [one.name for one, found in updated if one.active and INACTIVE in found.tags and not found.paused]
     return Reconciled(
         created=tuple(one.name for one in created),
         updated=tuple(one.name for one, _ in updated),
         removed=tuple(found.name for found in removed),
-        started=tuple([one.name for one in created if one.active] + activated),
         paused=tuple(name for name, found in kept.items() if paused_by_operator(found)),
         ids={name: found.id for name, found in kept.items()}
         | dict(zip((o.name for o in created), new_ids, strict=True)),
@@ -161,14 +157,16 @@ def _differs(one: Wanted, found: DeploymentResponse) -> bool:
 
 
 async def _each(inputs: Sequence[A], work: Callable[[A], Awaitable[B]]) -> list[B]:
-    """`work` on each, a few at a time, answers in order."""
+    """`work` on each, a few at a time; answers in order. Raises what the first failure raised, and ends the others."""
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def bounded(one: A) -> B:
         async with slots:
             return await work(one)
 
-    return await asyncio.gather(*(bounded(one) for one in inputs))
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(bounded(one)) for one in inputs]
+    return [task.result() for task in tasks]
 
 
 async def _create(client: PrefectClient, pool: str, one: Wanted) -> UUID:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 
@@ -19,6 +17,7 @@ from flows.ask import create_run
 from flows.deploy import Reconciled, Wanted, reconcile, wanted
 from flows.report import RefreshOptions
 from flows.runtime import Runtime
+from flows.sweep import sweep
 from ledger.model import ConnectorState
 from mappings.load import Loaded
 
@@ -47,31 +46,37 @@ class Keeper:
 
     def __init__(self, client: PrefectClient, runtime: Runtime, pool: str) -> None:
         self._client, self._runtime, self._pool = client, runtime, pool
-        self._deployed: dict[str, str] = {}
-        self._ids: Mapping[str, UUID] = {}
+        self._deployed: dict[str, str] | None = None
+        self._done: Reconciled | None = None
         self._looked = 0.0
+        self._begun: set[str] = set()
         self._retried: dict[str, datetime] = {}
-        self._life = secrets.token_hex(4)
-
-    async def start(self) -> None:
-        """Reconcile, and refresh every active connector once, except those that an operator paused."""
-        asked, _ = await self._look()
-        done = await self._reconcile(asked)
-        await self._refresh((one.name for one in asked if one.active and one.name not in done.paused), "start")
 
     async def look_again(self) -> None:
-        """Reconcile if something changed; refresh what was added or activated, and retry what failed unscheduled."""
-        asked, states = await self._look()
+        """Reconcile if something changed; ask for the refreshes that are due. To be called again after any error."""
+        if self._done is None:
+            crashed, dropped = await sweep(self._client, self._pool)
+            log.info("Ended %d runs of dead processes, dropped %d overdue ones.", crashed, dropped)
+        states = await asyncio.to_thread(self._runtime.ledger.states)
+        asked = desired(self._runtime.configuration, states, datetime.now(UTC))
         overdue = time.monotonic() - self._looked > AGAIN_AFTER
-        if overdue or {one.name: one.version for one in asked} != self._deployed:
-            done = await self._reconcile(asked)
-            await self._refresh(done.started, f"activated-{time.time()}")
-        now = datetime.now(UTC)
+        if self._done is None or overdue or {one.name: one.version for one in asked} != self._deployed:
+            self._done = await self._reconcile(asked)
         for one in asked:
+            await self._begin(one, self._done)
             state = states.get(one.name)
-            if one.active and not one.interval and state is not None and self._is_due(state, now):
-                self._retried[one.name] = now
-                await self._refresh([one.name], f"retry-{now.timestamp()}")
+            if one.active and not one.interval and state is not None and self._is_due(state, datetime.now(UTC)):
+                await self._refresh(one.name, self._done)
+                self._retried[one.name] = datetime.now(UTC)
+
+    async def _begin(self, one: Wanted, done: Reconciled) -> None:
+        """Refresh once what is new, or active again, in the life of this daemon; not what an operator paused."""
+        if not one.active:
+            self._begun.discard(one.name)
+        elif one.name not in self._begun:
+            if one.name not in done.paused:
+                await self._refresh(one.name, done)
+            self._begun.add(one.name)
 
     def _is_due(self, state: ConnectorState, now: datetime) -> bool:
         """A failed connector without a schedule retries by itself, once for each pause that the engine set."""
@@ -80,19 +85,14 @@ class Keeper:
             return False
         return self._retried.get(state.name, datetime.min.replace(tzinfo=UTC)) < pause
 
-    async def _look(self) -> tuple[list[Wanted], Mapping[str, ConnectorState]]:
-        states = await asyncio.to_thread(self._runtime.ledger.states)
-        return desired(self._runtime.configuration, states, datetime.now(UTC)), states
-
     async def _reconcile(self, asked: list[Wanted]) -> Reconciled:
         done = await reconcile(self._client, asked, self._pool)
         self._deployed = {one.name: one.version for one in asked}
-        self._ids, self._looked = done.ids, time.monotonic()
+        self._looked = time.monotonic()
         for word, names in {"Deployed": done.created, "Updated": done.updated, "Removed": done.removed}.items():
             if names:
                 log.info("%s %s.", word, ", ".join(sorted(names)))
         return done
 
-    async def _refresh(self, names: Iterable[str], why: str) -> None:
-        for name in names:
-            await create_run(self._client, self._ids[name], RefreshOptions(), f"{name}-{why}-{self._life}")
+    async def _refresh(self, name: str, done: Reconciled) -> None:
+        await create_run(self._client, done.ids[name], RefreshOptions())

@@ -34,8 +34,10 @@ SETTINGS = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
-    # The scheduler would write an hour of runs ahead per connector and poll through them; minutes are enough.
-    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT10M",
+    # `Late` is a word in the UI; with hundreds of connectors the marking alone keeps SQLite locked for minutes.
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+    # The scheduler would write an hour of runs ahead per connector; a few minutes are enough.
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT3M",
     "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "20",
 }
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+from prefect.client.schemas.objects import FlowRun
 
 from connectors.memory import MemorySystem, forget, system
 from flows import runtime
@@ -87,6 +89,12 @@ class Pair:
                 yield
             finally:
                 worker.stop()
+
+
+async def runs_of(client: PrefectClient, pair: Pair) -> list[FlowRun]:
+    """All runs of the pair's deployment."""
+    wanted = DeploymentFilter(name=DeploymentFilterName(any_=[pair.name]))
+    return await client.read_flow_runs(deployment_filter=wanted)
 
 
 def _titles(side: MemorySystem) -> list[str]:

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 from prefect.client.schemas.objects import FlowRun
 
 from flows.home import DaemonInfo, daemon_info, state_folder, stop_daemon
 from flows.prefect_server import PrefectServer
-from tests.flows.on_prefect.pairs import Pair
+from tests.flows.on_prefect.pairs import Pair, runs_of
 from tests.systems.prefect import until
 
 ROOT = Path(__file__).parents[3]
@@ -68,9 +67,8 @@ def running(pair: Pair) -> DaemonInfo:
 
 
 async def runs(url: str, pair: Pair) -> list[FlowRun]:
-    wanted = DeploymentFilter(name=DeploymentFilterName(any_=[pair.name]))
     async with PrefectClient(url) as client:
-        return await client.read_flow_runs(deployment_filter=wanted)
+        return await runs_of(client, pair)
 
 
 async def completed(url: str, pair: Pair, count: int = 1) -> None:

@@ -6,8 +6,6 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterKey,
-    DeploymentFilter,
-    DeploymentFilterName,
     FlowRunFilter,
     FlowRunFilterId,
 )
@@ -19,7 +17,7 @@ from flows.ask import ask, request_refresh
 from flows.prefect_server import PrefectServer
 from flows.report import RefreshOptions
 from flows.runtime import shared
-from tests.flows.on_prefect.pairs import Pair
+from tests.flows.on_prefect.pairs import Pair, runs_of
 from tests.systems.prefect import ended, until
 
 PLAIN = RefreshOptions()
@@ -53,12 +51,11 @@ async def artifact(server: PrefectServer, key: str) -> str | None:
 async def test_an_interval_schedule_really_produces_runs(prefect_server: PrefectServer, pair: Pair) -> None:
     pair.configure(interval="2s")
     pair.add("printer on fire")
-    wanted = DeploymentFilter(name=DeploymentFilterName(any_=[pair.name]))
     async with PrefectClient(prefect_server.url) as client:
         await pair.deploy(client)
 
         async def completed() -> bool:
-            runs = await client.read_flow_runs(deployment_filter=wanted)
+            runs = await runs_of(client, pair)
             return any(run.auto_scheduled and run.state and run.state.is_completed() for run in runs)
 
         with pair.worker(prefect_server):
