@@ -20,6 +20,7 @@ from connectors.memory import ALICE, BOB, LIMITS, MemorySystem, define, forget
 from flows.engine import refresh_connector
 from flows.report import RefreshOptions, Report
 from flows.runtime import Runtime
+from flows.stewardship import resolve
 from ledger.model import Conflict, Failure, Intent, Link
 from mappings.config import Side
 
@@ -121,13 +122,19 @@ def plain(value: Value) -> Any:
 
 
 class Clock:
-    """The clock of both systems: the real one, put forward as a test wants."""
+    """The clock of both systems: the real one, put forward as a test wants, or standing still."""
 
     def __init__(self) -> None:
+        self.start = datetime.now(UTC)
         self.ahead = timedelta()
+        self.frozen: datetime | None = None
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
+        return (self.frozen or datetime.now(UTC)) + self.ahead
+
+    def freeze(self) -> None:
+        """No time passes any more but what a test lets pass."""
+        self.frozen = datetime.now(UTC).replace(microsecond=300_000)
 
     def skewed(self, seconds: float) -> Callable[[], datetime]:
         """The same clock, set wrong by so much."""
@@ -195,9 +202,9 @@ class World:
 
     # Refreshing
 
-    async def refresh(self, *, retry: bool = False, settle: Any = None, **options: Any) -> Report:
+    async def refresh(self, *, retry: bool = False, **options: Any) -> Report:
         self.outlast()
-        return await refresh_connector(self.runtime, NAME, RefreshOptions(**options), retry=retry, settle=settle)
+        return await refresh_connector(self.runtime, NAME, RefreshOptions(**options), retry=retry)
 
     async def synced(self, **options: Any) -> Report:
         """Refresh; nothing may fail."""
@@ -205,6 +212,10 @@ class World:
         assert report.outcome == "done", report.message
         assert self.failures() == []
         return report
+
+    async def resolve(self, *, take: Side | None = None, **values: str) -> Report:
+        """A steward settles the oldest open conflict."""
+        return await resolve(self.runtime, self.conflicts()[0].id, take=take, values=values, reason="agreed by phone")
 
     def later(self, seconds: float = 10.0) -> None:
         """Time passes for both systems."""
