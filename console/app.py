@@ -21,6 +21,7 @@ from console.guard import Guard
 from console.pages import web
 from console.service import Service
 from console.sessions import Sessions
+from console.values import Waiting
 from ledger.errors import LeaseLost, LedgerUnavailable
 from mappings.findings import ConfigurationErrors
 
@@ -50,7 +51,7 @@ def create_app(service: Service, tokens: Tokens, *, without_token: bool = False,
                   openapi_url=f"{api.PREFIX}/openapi.json")  # fmt: skip
     app.state.service, app.state.tokens = service, tokens
     app.state.without_token, app.state.secure = without_token, secure
-    app.state.sessions, app.state.wrong = Sessions(), Wrong()
+    app.state.sessions, app.state.wrong, app.state.waiting = Sessions(), Wrong(), Waiting()
     app.include_router(api.router)
     app.include_router(egeria.router)
     app.include_router(pages.router)
@@ -58,9 +59,14 @@ def create_app(service: Service, tokens: Tokens, *, without_token: bool = False,
     for kind in ERRORS:
         app.add_exception_handler(kind, _tell)
     app.add_exception_handler(web.NotLoggedIn, _to_log_in)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, is_upload=_is_upload)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
+
+
+def _is_upload(path: str) -> bool:
+    """Where workbooks are brought."""
+    return "/connectors/" in path and "/values" in path
 
 
 async def _tell(request: Request, error: Exception) -> Response:

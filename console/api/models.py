@@ -234,3 +234,44 @@ class Group(BaseModel):
 class Kept(BaseModel):
     group: str
     findings: list[dict[str, Any]] = Field(description="Warnings: {file, line, path, severity, code, problem, remedy}.")
+
+
+class Version(BaseModel):
+    """One version of a connector's value tables."""
+
+    version: int
+    at: str
+    who: str
+    origin: Literal["disk", "upload", "rollback"]
+    file: str
+    hash: str
+    copy_of: int | None
+    in_force: bool
+
+
+class VersionWithTables(Version):
+    tables: dict[str, Any] = Field(description="Table -> what was read of it.")
+
+
+class Difference(BaseModel):
+    sheet: str
+    change: Literal["added", "removed", "changed"]
+    side: Literal["left", "right"] = Field(description="Where the value flows to.")
+    value: str
+    before: str | None
+    after: str | None
+
+
+class Upload(BaseModel):
+    """What came of a workbook."""
+
+    errors: int
+    warnings: int
+    version: int | None = Field(description="The version that it became; null where nothing was stored.")
+    findings: list[dict[str, Any]] = Field(description="{sheet, cell, severity, kind, problem, remedy}")
+    coverage: dict[str, list[dict[str, Any]]] = Field(description="{before, after}: how well each table covers.")
+    diff: list[Difference] = Field(description="Against the version in force.")
+
+
+class Rollback(Body):
+    version: int = Field(ge=1, le=2**31 - 1, description="The version to take up again.")

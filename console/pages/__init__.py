@@ -5,6 +5,7 @@
     front.py      status, connectors, refreshes, reports
     inboxes.py    conflicts and failures
     audit.py      who did what
+    tables.py     value tables in Excel
 
 They work without JavaScript; the one script only adds comfort.
 """
@@ -13,8 +14,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from console.pages import audit, front, inboxes, login, web
+from console.pages import audit, front, inboxes, login, tables, web
 
 router = APIRouter(include_in_schema=False)
-for part in (web.router, login.router, front.router, inboxes.router, audit.router):
+for part in (web.router, login.router, front.router, inboxes.router, audit.router, tables.router):
     router.include_router(part)

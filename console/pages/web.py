@@ -7,7 +7,7 @@ a link only if it is http or https.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,13 +55,14 @@ def service_of(request: Request) -> Service:
     return found
 
 
-async def form_of(request: Request) -> FormData:
+async def form_of(request: Request) -> AsyncIterator[FormData]:
     """What a form sent. Raises Refused for one that no page of this session made."""
     session = session_of(request)
-    form = await request.form()
-    if not session.wrote(text(form, "csrf")):
-        raise Refused(403, "This form does not come from a page of this log-in", "Go back, reload the page, try again.")
-    return form
+    async with request.form() as form:
+        if not session.wrote(text(form, "csrf")):
+            remedy = "Go back, reload the page, try again."
+            raise Refused(403, "This form does not come from a page of this log-in", remedy)
+        yield form
 
 
 def needs(role: Role) -> Callable[[Request], Session]:

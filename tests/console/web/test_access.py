@@ -25,6 +25,15 @@ API: dict[tuple[str, str], Role | None] = {
     ("POST", "/api/v1/connectors/{name}/refresh"): ACT,
     ("POST", "/api/v1/connectors/{name}/activate"): ACT,
     ("POST", "/api/v1/connectors/{name}/deactivate"): ACT,
+    ("GET", "/api/v1/connectors/{name}/values"): LOOK,
+    ("GET", "/api/v1/connectors/{name}/values/template"): LOOK,
+    ("GET", "/api/v1/connectors/{name}/values/export"): LOOK,
+    ("GET", "/api/v1/connectors/{name}/values/diff"): LOOK,
+    ("GET", "/api/v1/connectors/{name}/values/versions/{version}"): LOOK,
+    ("POST", "/api/v1/connectors/{name}/values"): ACT,
+    ("POST", "/api/v1/connectors/{name}/values/check"): ACT,
+    ("POST", "/api/v1/connectors/{name}/values/marked"): ACT,
+    ("POST", "/api/v1/connectors/{name}/values/rollback"): ACT,
     ("GET", "/api/v1/runs"): LOOK,
     ("GET", "/api/v1/runs/{id}"): LOOK,
     ("GET", "/api/v1/links"): LOOK,
@@ -48,6 +57,14 @@ PAGES: dict[tuple[str, str], Role] = {
     ("POST", "/connectors/{name}/refresh"): ACT,
     ("POST", "/connectors/{name}/activate"): ACT,
     ("POST", "/connectors/{name}/deactivate"): ACT,
+    ("GET", "/connectors/{name}/values"): LOOK,
+    ("GET", "/connectors/{name}/values/template"): LOOK,
+    ("GET", "/connectors/{name}/values/export"): LOOK,
+    ("GET", "/connectors/{name}/values/diff"): LOOK,
+    ("POST", "/connectors/{name}/values/check"): ACT,
+    ("POST", "/connectors/{name}/values/upload"): ACT,
+    ("POST", "/connectors/{name}/values/marked"): ACT,
+    ("POST", "/connectors/{name}/values/rollback"): ACT,
     ("GET", "/runs"): LOOK,
     ("GET", "/runs/{id}"): LOOK,
     ("GET", "/conflicts"): LOOK,
@@ -71,7 +88,7 @@ def routes(served: Served) -> set[tuple[str, str]]:
 
 
 def filled(path: str) -> str:
-    return re.sub(r"\{id\}", "1", path).replace("{name}", NAME)
+    return re.sub(r"\{(id|version)\}", "1", path).replace("{name}", NAME)
 
 
 def test_the_tables_name_every_route(served: Served) -> None:
