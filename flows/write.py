@@ -60,18 +60,22 @@ async def write_actions(
     """
     writing = Writing(job, await job.rules(), settled)
     writing.intend(actions)
-    gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(action: Action) -> None:
-        async with gate:
-            if not job.stopping() and writing.broken is None:
-                await writing.guarded(action)
+    # A few that take one action after the other, not a task for each: so a connection goes from call to call.
+    async def work(waiting: list[Action]) -> None:
+        while waiting and not job.stopping() and writing.broken is None:
+            try:
+                await writing.guarded(waiting.pop())
+            except BaseException:
+                waiting.clear()  # the lease is lost, or we are cancelled: no further call begins
+                raise
 
     in_bulk, singly = writing.divided(actions)
     for chunk in in_bulk:
         if not job.stopping() and writing.broken is None:
             await writing.create_in_bulk(chunk)
-    await asyncio.gather(*(one(action) for action in singly))
+    waiting = singly[::-1]
+    await asyncio.gather(*(work(waiting) for _ in range(AT_ONCE)))
     writing.give_up_what_was_not_begun()
     writing.recorder.flush()
     if writing.broken is None and not job.stopping():
