@@ -142,6 +142,9 @@ class RedmineConnector:
     async def find_user(self, text: str) -> Sequence[UserRef]:
         return await self._client.users.find(text)
 
+    async def users(self, scope: str) -> Sequence[UserRef]:
+        return await self._client.users.everybody(scope)
+
     def normalise(self, entity_type: str, field: str, value: Value) -> Value:  # noqa: ARG002  (alike for all fields)
         return normal(value)
 
@@ -167,7 +170,9 @@ class RedmineConnector:
             fresh = [issue for issue in pages.fresh(rows) if not start or moment(issue["updated_on"]) >= start]
             wanted = [issue for issue in fresh if issue["tracker"]["name"] == query.entity_type]
             yield Page(tuple(await self._client.entities(wanted)), heard)
-            if not pages.done:  # worth asking for the tracker's number, so that the others are not listed
+            # Worth asking for the tracker's number, so that the others are not listed; and a first scan that finds
+            # nothing must not hide a tracker that does not exist.
+            if not pages.done or query.since is None:
                 await self._client.shape(query.scope, query.entity_type)
 
     async def read(self, refs: Sequence[EntityRef]) -> dict[EntityRef, Entity | Gone | Forbidden]:

@@ -9,6 +9,8 @@ from datetime import date, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.schema import FieldType
 from mappings.config import Side, ValuesFrom
@@ -26,8 +28,8 @@ NUMBERS = use(types=(FieldType.NUMBER, FieldType.NUMBER))
 FULL: Rows = [HEADER, ["Open", "New"], ["Done", "Closed"], ["1", "2"]]
 
 
-def rows(*given: list[Any]) -> bytes:
-    return xlsx([HEADER, *given])
+def rows(*cells: list[Any]) -> bytes:
+    return xlsx([HEADER, *cells])
 
 
 def test_a_table_that_covers_both_systems_has_no_finding() -> None:
@@ -86,17 +88,17 @@ CASES: list[tuple[str, bytes, Any, list[tuple[str, str, str]]]] = [
 
 
 @pytest.mark.parametrize(
-    ("content", "given", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+    ("content", "asked", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_findings(content: bytes, given: Any, expected: list[tuple[str, str, str]]) -> None:
-    assert told(check(content, given), *(() if "number_as_text" in str(expected) else ("number_as_text",))) == expected
+def test_findings(content: bytes, asked: Any, expected: list[tuple[str, str, str]]) -> None:
+    assert told(check(content, asked), *(() if "number_as_text" in str(expected) else ("number_as_text",))) == expected
 
 
 # -- what only the file shows --------------------------------------------------------------------------------------
 
 
-def more(work: Callable[[Any, Any], None], *given: list[Any]) -> bytes:
-    return xlsx([HEADER, *given], work)
+def more(work: Callable[[Any, Any], None], *pairs: list[Any]) -> bytes:
+    return xlsx([HEADER, *pairs], work)
 
 
 def test_a_formula_without_a_saved_result_is_an_error() -> None:
@@ -215,8 +217,8 @@ def test_of_many_findings_of_a_kind_the_first_are_listed_and_all_are_counted() -
 
 
 def test_every_finding_tells_a_person_what_to_do() -> None:
-    for name, content, given, _ in CASES:
-        for finding in check(content, given).findings:
+    for name, content, asked, _ in CASES:
+        for finding in check(content, asked).findings:
             assert finding.remedy.endswith((".", "?")), (name, finding)
             assert not finding.problem.endswith("."), (name, finding)
 
@@ -225,6 +227,23 @@ def test_progress_is_told_while_a_large_sheet_is_read() -> None:
     heard: list[tuple[str, int]] = []
     check_book(rows(*([f"a{i}", f"b{i}"] for i in range(30))), "v.xlsx", [use()], lambda *word: heard.append(word))
     assert heard == [("read", 31), ("checked", 31)]
+
+
+VALUES = st.sampled_from(("a", "A", "b", "1", "1.0", "(empty)"))
+ROWS = st.lists(st.tuples(VALUES, VALUES, st.sampled_from(("", "x"))), max_size=8)
+
+
+@given(ROWS, st.sampled_from(("both", "left", "right")), st.sampled_from((None, FieldType.NUMBER)))
+def test_a_table_without_error_never_has_to_guess(given_rows: Any, to: str, type: FieldType | None) -> None:
+    asked = use(to=to, types=(type, type))
+    checked = check(rows(*map(list, given_rows)), asked)
+    if not checked.refused:
+        (found,) = checked.tables.values()
+        table = found.table(asked)
+        for side in asked.to:
+            assert table.lossy(side.other) == {}
+            for text in table.values_of_pairs(side.other):
+                assert table.to(side, text) is not None
 
 
 # -- which columns -------------------------------------------------------------------------------------------------
@@ -253,8 +272,8 @@ USERS: Rows = [
     ],
 )
 def test_columns_by_header_or_letter_in_any_workbook(source: Any, expected: Any, back: Any) -> None:
-    given = use(ValuesFrom(sheet="users", **source), types=(FieldType.USER, FieldType.USER))
-    checked = check(xlsx({"other": [], "users": USERS}), given)
+    asked = use(ValuesFrom(sheet="users", **source), types=(FieldType.USER, FieldType.USER))
+    checked = check(xlsx({"other": [], "users": USERS}), asked)
     (table,) = checked.tables.values()
     assert (list(table.pairs), dict(table.back)) == (expected, back)
 

@@ -240,6 +240,15 @@ def test_a_hostile_file_takes_little_time_and_memory(what: str, tmp_path: Path) 
     assert (done.returncode, done.stdout.strip()) == (0, kind), done.stderr[-500:]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of a process are Linux's here")
+def test_a_hundred_thousand_rows_take_little_memory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(xlsx([["l", "r"], *([f"left {i}", f"right {i} "] for i in range(100_000))]))
+    program = BOUNDED.format(megabytes=300, seconds=30)
+    command = [sys.executable, "-c", program, str(tmp_path / "file"), "v.xlsx"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "surrounding_spaces"), done.stderr[-500:]
+
+
 # -- and what only looks so ----------------------------------------------------------------------------------------
 
 

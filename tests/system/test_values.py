@@ -118,9 +118,12 @@ def filled(content: bytes, sheet: str, rows: list[list[str]]) -> bytes:
 
 
 async def test_three_rows_changed_in_a_template_change_exactly_their_pairs_and_come_back(world: World) -> None:
+    member = world.redmine.user(member_of=world.project)
     template = await uploads.template(world.runtime, NAME)
     offered = openpyxl.load_workbook(io.BytesIO(template))
     assert {row[0].value for row in offered["priority"].iter_rows(min_row=2)} - {None} == set(REDMINE_PRIORITIES)
+    assert member.mail in {row[0].value for row in offered["users"].iter_rows(min_row=2)}
+    assert "ann@example.org" in {row[1].value for row in offered["users"].iter_rows(min_row=2)}
 
     await world.upload(filled(template, "priority", [list(pair) for pair in PAIRS.items()]))
     await world.refresh()
