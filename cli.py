@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console import inbox, values_cli
+from console import inbox, init_cli, values_cli
 from console.given import EVERYWHERE, Entities, Full, Given, MaybeName, Name, Since, Targets, given, who
 from console.output import Output
 
@@ -109,7 +109,7 @@ def plan(
     out = given(context).out
     (report,), _ = asyncio.run(_here(given(context), name, _options(target, entity, full, since, dry_run=True)))
     rows = [row.as_json() for row in report.plan]
-    out.answer(rows, lambda: tables.plan(rows))
+    out.answer(rows, lambda: tables.preview(rows, report.total.as_json()))
     for told in report.targets:
         if told.error:
             out.say(f"{told.name}: {told.error}")
@@ -193,6 +193,7 @@ async def _by_daemon(call: Given, name: str | None, options: RefreshOptions, *, 
             return await refresh_by_daemon(runtime, names, options, wait=wait)
 
 
+app.add_typer(init_cli.app)
 app.add_typer(inbox.app)
 app.add_typer(inbox.conflicts, name="conflicts")
 app.add_typer(inbox.failures, name="failures")

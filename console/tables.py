@@ -77,6 +77,31 @@ def _many(n: int, what: str) -> str:
     return f"{n} {what}{'' if n == 1 else 's'}"
 
 
+def first_mapping(told: Json) -> RenderableType:
+    """What `init` wrote, and how to go on."""
+    rows = [
+        (f"{pair['left']} = {pair['right']}", [field["left"] for field in pair["fields"]],
+         [field["left"] for field in pair["not_yet"]])
+        for pair in told["entities"]
+    ]  # fmt: skip
+    shown = table(("entity types", "fields paired", "not yet, see the comments"), rows, "")
+    name = told["connector"]
+    return Group(Text(f"Written: {told['written']}", "green"), shown,
+                 Text(f"Next: syncline check --online, then syncline plan {name}"))  # fmt: skip
+
+
+def preview(rows: Sequence[Json], counts: Json) -> RenderableType:
+    """What a refresh would do, and how much it would leave out. `counts`: the counters of its report.
+
+    What the criteria leave out is counted, not listed: `--json` names it.
+    """
+    shown = [row for row in rows if (row["action"], row["reason"]) != ("skip", "criteria")]
+    left_out = {reason: n for reason, n in counts["skipped"].items() if reason not in ("seen", "unchanged")}
+    told = [f"{counts['adopted']} adopted"] if counts["adopted"] else []
+    told += [f"{n} left out ({reason})" for reason, n in left_out.items()]
+    return Group(plan(shown), *([Text(f"  {', '.join(told)}")] if told else []))
+
+
 def plan(rows: Sequence[Json], nothing: str = "Nothing to do: both sides agree.") -> RenderableType:
     """What a refresh would do, or did: each action with its fields and its reason."""
     heads = ("action", "written on", "entity", "fields", "reason")
@@ -216,7 +241,20 @@ def status(told: Json) -> RenderableType:
          *(row[word] for word in ("halted", "held", "failed", "waiting")), row["message"])
         for row in told["connectors"]
     )  # fmt: skip
-    return Group(daemon(told["daemon"]), table(heads, rows, "The configuration has no integration connectors."))
+    shown = table(heads, rows, "The configuration has no integration connectors.")
+    return Group(daemon(told["daemon"]), shown, *_unresolved(told["connectors"]))
+
+
+def _unresolved(connectors: Sequence[Json]) -> Iterable[RenderableType]:
+    """The inbox of users whom the user mapping has to name."""
+    rows = [
+        (row["name"], one["user"], one["side"], one["code"], one["pairs"])
+        for row in connectors
+        for one in row["unresolved_users"]
+    ]
+    if rows:
+        yield Text("Users to be mapped: by a value table, or by the same e-mail address on both sides.", "yellow")
+        yield table(("connector", "user", "of the", "why", "pairs that wait"), rows, "")
 
 
 def daemon(told: Json | None) -> RenderableType:

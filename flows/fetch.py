@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from connectors.contract import HasComments
 from connectors.entity import Comment, Entity, EntityRef, Page
-from flows.actions import Batch, Found, Pair, Single
+from flows.actions import Batch, Found, Pair, Single, SkipAction
 from flows.feeds import Feeds
 from flows.job import End, Job
 from ledger.model import Link
@@ -129,6 +129,8 @@ def _may_matter(job: Job, single: Single, listing: Listing | None) -> bool:
     reason = _no_part(job, single, listing)
     if reason is not None:
         job.report.counters.skip(reason)
+    if reason == "criteria" and job.options.dry_run:  # a preview names what would be left out
+        job.dropped(SkipAction(single.side, single.entity.ref, reason, single.entity.url), reason)
     return reason is None
 
 

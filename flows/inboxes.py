@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.entity import VALUE_TAGS, decode
+from connectors.entity import VALUE_TAGS, UserRef, decode, members
 from flows.planned import plain
 from ledger.model import AuditEntry, Conflict, End, Failure, Link
 from mappings.config import Side
+from mappings.merge import Held
+from mappings.values import user_texts
+
+_BY_USER = ("unknown_user", "ambiguous_user")
 
 
 def link_json(link: Link) -> dict[str, Any]:
@@ -28,6 +34,26 @@ def link_json(link: Link) -> dict[str, Any]:
         "state": str(link.state),
         "held": held,
     }
+
+
+def unresolved_users(held: Iterable[Link]) -> list[dict[str, Any]]:
+    """`[{side, user, code, pairs}]`: the users of `side` who are nobody, or several, on the other side (SPEC B5).
+
+    `held` are the links whose values wait; `pairs` is in how many of them this user does. Most first.
+    """
+    found: Counter[tuple[str, str, str]] = Counter()
+    for link in held:
+        states = [state.held for state in link.rows.values() if state.held and state.held.code in _BY_USER]
+        found.update({(str(one.side.other), user, one.code) for one in states for user in _users(one)})
+    rows = sorted(found.items(), key=lambda row: (-row[1], row[0]))
+    return [{"side": side, "user": user, "code": code, "pairs": n} for (side, user, code), n in rows]
+
+
+def _users(held: Held) -> list[str]:
+    """What a value table may name the users by. Of several in one field, those that the reason is about."""
+    named = [user_texts(member) for member in members(held.value) if isinstance(member, UserRef)]
+    meant = [texts for texts in named if any(repr(text) in held.reason for text in texts)]
+    return [texts[0] for texts in (meant or named)]
 
 
 def _end(end: End) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows.home import DaemonInfo
-from flows.inboxes import moment
+from flows.inboxes import moment, unresolved_users
 from flows.runtime import Runtime
 from ledger.model import ConnectorState, LinkState, TargetState
 from mappings.load import ConnectorEntry
@@ -24,6 +24,7 @@ def status_json(runtime: Runtime, daemon: DaemonInfo | None) -> dict[str, Any]:
     """`{daemon: {pid, console_url, prefect_url}, connectors: [{name, state, last_refresh, next_refresh, lag_s, …}]}`.
 
     `daemon` is null where none runs. `lag_s`: seconds since the last refresh that went well, null if there was none.
+    `unresolved_users`: whom the user mapping has to name (`flows.inboxes.unresolved_users`); asks for held links alone.
     """
     states = runtime.ledger.states()
     failed = Counter((f.connector, f.target) for f in runtime.ledger.failures(state="open"))
@@ -56,6 +57,7 @@ def _connector(
         "next_refresh": moment(_next_refresh(entry, state, now)) if running and active else None,
         "lag_s": round((now - good).total_seconds(), 1) if good else None,
         **sums,
+        "unresolved_users": unresolved_users(runtime.ledger.each_link(name, state=LinkState.HELD)),
         "message": state.message,
         "targets": targets,
     }
