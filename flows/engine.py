@@ -27,7 +27,7 @@ from flows.jobs import jobs_of
 from flows.mapping import Settlement, plan_batch
 from flows.planned import plan_rows
 from flows.recover import pause, recover
-from flows.report import RefreshOptions, Report, TargetReport
+from flows.report import PlanRow, RefreshOptions, Report, TargetReport
 from flows.runtime import Runtime
 from flows.tables import InForce, tables_in_force
 from flows.write import Stopping, write_actions
@@ -291,22 +291,22 @@ class _Refresh:
         job = self.job
         planned = await self.step("map", lambda: plan_batch(job, batch, retry=self.retry, settle=self.settle))
         kept = await self.step("filter", lambda: filter_actions(job, planned))
-        for action in kept:
-            job.plan_rows(plan_rows(job.target.name, action))
         await self._write(kept, batch.cursors)
 
     async def _write(self, actions: Sequence[Action], cursors: Sequence[tuple[Feed, Cursor]] = ()) -> None:
         job = self.job
+        rows = [row for action in actions for row in plan_rows(job.target.name, action)]
+        job.plan_rows(rows)
         if job.lease is None:
-            self._forecast(actions)
+            self._forecast(rows)
             return
         await self.step("write", lambda: write_actions(job, actions, cursors, settled=self.settle is not None))
         job.progress("written", len(actions))
 
-    def _forecast(self, actions: Sequence[Action]) -> None:
+    def _forecast(self, rows: Sequence[PlanRow]) -> None:
         """A dry run counts what it would do."""
         counters = self.job.report.counters
-        for row in (row for action in actions for row in plan_rows(self.job.target.name, action)):
+        for row in rows:
             match row.action:
                 case "create":
                     counters.count("created", Side(row.side))
