@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-WIDTH = 150
+WIDTH = 400
 """Columns of tables that nobody sees directly: in files and pipes."""
 
 

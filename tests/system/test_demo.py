@@ -23,7 +23,9 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("demo")]
 def demo(folder: Path, *words: str) -> subprocess.Popen[str]:
     """The demo in this folder, in a session of its own."""
     command = [sys.executable, "-m", "cli", "demo", "--folder", str(folder), *words]
-    return subprocess.Popen(command, env=clean(), stdout=-1, stderr=-1, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command, env={**clean(), "COLUMNS": "160"}, stdout=-1, stderr=-1, text=True, start_new_session=True
+    )
 
 
 def running_in(folder: Path) -> Iterator[str]:

@@ -44,8 +44,7 @@ class World:
         """Whatever any write would move, on either side, as the systems themselves tell it."""
         redmine = self.redmine.sql("select count(*), max(i.updated_on), (select count(*) from journals) from issues i")
         activity = {
-            kind: self.tracker.rest("GET", f"{kind}?@fields=activity")["collection"]
-            for kind in ("issue", "msg")
+            kind: self.tracker.rest("GET", f"{kind}?@fields=activity")["collection"] for kind in ("issue", "msg")
         }
         return redmine, activity
 
@@ -80,7 +79,13 @@ async def edit(runtime: Runtime, link: Link, side: Side, **fields: Any) -> None:
     await runtime.end(runtime.entry(NAME), side).connector.update(entity, fields, expected=None)
 
 
-async def test_all_issues_arrive_whole_and_nothing_is_written_again(world: World, runtime: Runtime) -> None:
+async def test_the_issues_arrive_whole_edits_survive_and_then_it_is_quiet(world: World, runtime: Runtime) -> None:
+    await first_everything_arrives_and_nothing_is_written_again(world, runtime)
+    await then_edits_on_both_sides_survive(world, runtime)
+    await and_a_comment_leaves_a_resolved_issue_resolved(world, runtime)
+
+
+async def first_everything_arrives_and_nothing_is_written_again(world: World, runtime: Runtime) -> None:
     report = await world.refresh(runtime)
     total = report.total
     assert total.sided["created"] == {Side.RIGHT: 250}
@@ -135,7 +140,7 @@ def _text(text: str) -> str:
     return text.replace("\r\n", "\n").strip()
 
 
-async def test_edits_on_both_sides_survive_and_then_it_is_quiet(world: World, runtime: Runtime) -> None:
+async def then_edits_on_both_sides_survive(world: World, runtime: Runtime) -> None:
     one, other, third, same = runtime.ledger.links(NAME)[:4]
     await edit(runtime, one, Side.LEFT, subject="Edited in Redmine")
     await edit(runtime, other, Side.RIGHT, title="Edited in Roundup")
@@ -158,7 +163,7 @@ async def test_edits_on_both_sides_survive_and_then_it_is_quiet(world: World, ru
     assert world.traces() == before
 
 
-async def test_a_comment_on_a_resolved_issue_arrives_and_leaves_it_resolved(world: World, runtime: Runtime) -> None:
+async def and_a_comment_leaves_a_resolved_issue_resolved(world: World, runtime: Runtime) -> None:
     link = next(li for li in runtime.ledger.links(NAME) if world.loaded.issues[li.left.ref.id]["state"] == "CLOSED")
     world.redmine.call("PUT", f"/issues/{link.left.ref.id}.json", {"issue": {"notes": "One more word"}})
     report = await world.refresh(runtime)
