@@ -33,3 +33,8 @@ def touched_end(end: End, pair: Pair, link: Link, side: Side) -> Link:
 def with_end(link: Link, side: Side, end: LinkEnd) -> Link:
     """The link with another end on that side."""
     return replace(link, left=end) if side is Side.LEFT else replace(link, right=end)
+
+
+def unsettled(link: Link) -> Link:
+    """The link with both versions forgotten: both sides are looked at again."""
+    return replace(link, left=replace(link.left, version=""), right=replace(link.right, version=""))

@@ -26,7 +26,7 @@ from flows.actions import (
 )
 from flows.comments import Talk, write_comments
 from flows.deletes import carry_out_delete
-from flows.ends import touched_end
+from flows.ends import touched_end, unsettled
 from flows.fetch import read
 from flows.halts import halt
 from flows.intents import Intents, intent
@@ -229,8 +229,14 @@ class Writing:
         pair = Pair(link)
         pair.put(to, twin, seen)
         pair.put(to.other, action.source, action.seen)
-        outcome = await self._back(pair, [told])
-        outcome.intents = [covered] if covered else []
+        intents = [covered] if covered else []
+        try:
+            outcome = await self._back(pair, [told])
+        except Exception:
+            # The twin exists: whatever went wrong afterwards, it is linked and looked at again, never made again.
+            self.recorder.add(Outcome(unsettled(pair.link), intents=intents, audit=[told]))
+            raise
+        outcome.intents = intents
         outcome.healed = [(to.other, action.source.ref)]
         if action.comments:
             self.talks.append(Talk(outcome, pair, {to.other: action.comments}, fresh=True))
@@ -272,7 +278,8 @@ class Writing:
         left, right = pair.entity(Side.LEFT), pair.entity(Side.RIGHT)
         assert left is not None
         assert right is not None
-        plan = plan_pair(self.rules, left, right, pair.link.rows, self.job.users)
+        twin = pair.link.born.other if pair.link.born else None
+        plan = plan_pair(self.rules, left, right, pair.link.rows, self.job.users, restorable=twin)
         writes = any(decision.writes for decision in plan.decisions.values())
         new = {key: d.after for key, d in plan.decisions.items() if key not in pair.link.rows and not d.writes}
         if not writes or plan.halted:

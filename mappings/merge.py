@@ -190,6 +190,12 @@ class _Merge:
             and same(held.value, self.now[to.other])
         )
 
+    def _erases(self, to: Side) -> bool:
+        """Nothing would be put in the place of something that nobody has cleared: only an owner may do that."""
+        nothing = self.row.fields[to.other] is not None and empty(self.now[to.other])
+        mastered = self.context.owner is not None or self.row.config.overwrite
+        return nothing and not empty(self.now[to]) and not mastered
+
     @property
     def sets(self) -> bool:
         return self.row.is_set
@@ -257,7 +263,7 @@ class _Merge:
             return self.agree("new_only")
         if len(flows) == 1:
             (to,) = flows
-            return self.write(to, "adopted")
+            return self.agree("adopted") if self._erases(to) else self.write(to, "adopted")
         if self.context.restorable is not None:
             return self.write(self.context.restorable, "mapping_changed")
         return self.fill_or(self.context.on_adopt)
@@ -281,7 +287,10 @@ class _Merge:
         if len(gaps) == 1:
             return self.write(gaps[0], "filled")
         to = self.state.origin.other
-        return self.write(to if to in flows else to.other, "mapping_changed")
+        to = to if to in flows else to.other
+        if self._erases(to) and empty(self.row.config.default.of(to)):
+            return self.agree("mapping_changed")
+        return self.write(to, "mapping_changed")
 
     def default_where_empty(self) -> Decision:
         """Flow None: a field without source, filled with its default only where it is empty (SPEC B4)."""

@@ -301,8 +301,8 @@ def _held(row: Row, to: Side, value: Value, problem: Untranslated) -> Held:
 def agreed_at_create(rules: Rules, create: Create, twin: Entity) -> dict[str, RowState]:
     """The row states of a pair whose twin was just created, from what its system now holds.
 
-    A value that was sent and is not there is held as ignored (SPEC D5). Rows that only flow back are left out: the
-    next merge meets them for the first time.
+    A value that was sent and is not there is held as ignored (SPEC D5). Rows that are settled after the create are
+    left out: the next merge meets them for the first time.
     """
     states: dict[str, RowState] = {}
     to, source = create.to, create.to.other
@@ -311,7 +311,7 @@ def agreed_at_create(rules: Rules, create: Create, twin: Entity) -> dict[str, Ro
         held = create.held.get(row.key)
         if row.key in create.sent and not same(now[to], create.sent[row.key]):
             held = held or ignored(row, to, now[source], create.sent[row.key], now[to])
-        if held is None and row.key not in create.sent and _flows_back_only(rules, row, to):
+        if held is None and row.key not in create.sent and _settled_later(rules, row, to, now[source]):
             continue
         # What could not be written counts as changed on its source until it could; a set's other members count not.
         base = _without(now[source], held) if held else now[source]
@@ -326,14 +326,19 @@ def _without(value: Value, held: Held) -> Value:
     return None
 
 
-def _flows_back_only(rules: Rules, row: Row, to: Side) -> bool:
-    back = to.other
-    return (
-        back in rules.permitted
-        and row.writes(back, creating=False)
-        and not row.writes(to, creating=True)
-        and not row.writes(to, creating=False)
-    )
+def _settled_later(rules: Rules, row: Row, to: Side, source: Value) -> bool:
+    """Whether the first merge of the new pair has something to do for a row that the create did not write.
+
+    Its system takes the field only once the entity exists; or the row flows back only, and there is something to fill:
+    a blank twin has nothing to say against what stands in its source.
+    """
+    schema, back = row.fields[to], to.other
+    if row.writes(to, creating=True):
+        return False
+    if row.writes(to, creating=False):
+        return schema is not None and not schema.on_create and row.config.sync_to(to) == "both"
+    standing = schema is not None and not empty(source) and not row.config.overwrite
+    return back in rules.permitted and row.writes(back, creating=False) and not standing
 
 
 def ignored(row: Row, to: Side, source: Value, sent: Value, got: Value) -> Held:

@@ -64,10 +64,10 @@ class WatchedSystem(MemorySystem):
 
     # What people do
 
-    def make(self, title: str, **fields: Any) -> EntityRef:
+    def make(self, title: str, *, scope: str = "", **fields: Any) -> EntityRef:
         """Somebody makes a ticket."""
         with self._by_hand():
-            return self.add("", "ticket", canonical({"title": title, **fields}), by=ALICE).ref
+            return self.add(scope, "ticket", canonical({"title": title, **fields}), by=ALICE).ref
 
     def change(self, ref: EntityRef, **fields: Any) -> None:
         """Somebody edits a ticket."""
