@@ -98,12 +98,13 @@ class Reader:
 
     def _other(self, row: int, cell: Shown) -> str:
         """A number, date or truth in the place of a text. A note where it is exactly what the system has."""
-        text, exact = cell.text, cell.text in self.live
+        text = self._padded(row, cell)
+        exact = text in self.live
         if cell.holds == "number":
             if self.facts.type is not FieldType.NUMBER:
                 digits = sum(map(str.isdigit, text))
                 cut = ". A spreadsheet keeps 15 digits: a longer one was cut" if digits >= 15 else ""
-                problem = f"the cell holds the number {text}, no text{cut}; it is read as {text!r}"
+                problem = f"the cell holds the number {cell.text}, no text{cut}; it is read as {text!r}"
                 self._tell(row, "note" if exact and not cut else "warning", "number_not_text", problem)
         elif cell.holds == "boolean":
             if self.facts.type is not FieldType.BOOLEAN:
@@ -113,6 +114,12 @@ class Reader:
             problem = f"the cell holds a {cell.holds}; it is read as {text!r}"
             self._tell(row, "warning", "date", problem)
         return text
+
+    def _padded(self, row: int, cell: Shown) -> str:
+        """The text with the leading zeros that the cell's format shows."""
+        structure = self.sheet.structure
+        digits = structure.padded.get((row, self.column), 0) if structure is not None else 0
+        return cell.text.zfill(digits) if cell.holds == "number" and cell.text.isdigit() else cell.text
 
     def _known(self, row: int, text: str) -> None:
         """Whether the system has this value; where it lists none, whether the column spells it one way."""

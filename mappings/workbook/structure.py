@@ -36,6 +36,8 @@ class Structure:
     """Cells with a formula whose result is no text: where they are blank, no result was saved."""
     errors: set[Place] = field(default_factory=set)
     """Cells that show #N/A, #REF! and the like."""
+    padded: dict[Place, int] = field(default_factory=dict)
+    """Cells that show their number with leading zeros, and with how many digits."""
 
 
 def column_letter(column: int) -> str:
@@ -96,17 +98,39 @@ def sheet_parts(package: Package) -> dict[str, str]:
 
 def look(package: Package, sheet: str, part: str) -> Structure:
     """The structure of one sheet of an .xlsx package. Raises Refused where its cells span too much."""
-    seen = _Pass(sheet)
+    seen = _Pass(sheet, _padding_styles(package))
     package.parse(part, seen.start)
     seen.end()
     return seen.found
 
 
+def _padding_styles(package: Package) -> dict[str, int]:
+    """Styles of cells that show numbers with leading zeros (format 0000) -> how many digits."""
+    formats: dict[str, int] = {}
+    styles: dict[str, int] = {}
+    inside, count = False, 0
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal inside, count
+        if name == "numFmt" and re.fullmatch("0{2,30}", code := attributes.get("formatCode", "")):
+            formats[attributes.get("numFmtId", "")] = len(code)
+        elif name in ("cellXfs", "cellStyles", "dxfs"):
+            inside = name == "cellXfs"
+        elif name == "xf" and inside:
+            if digits := formats.get(attributes.get("numFmtId", "")):
+                styles[str(count)] = digits
+            count += 1
+
+    if "xl/styles.xml" in package.parts:
+        package.parse("xl/styles.xml", start)
+    return styles
+
+
 class _Pass:
     """The streaming pass. It knows the cell it is in, and of all cells only how far they reach."""
 
-    def __init__(self, sheet: str) -> None:
-        self.sheet, self.found = sheet, Structure()
+    def __init__(self, sheet: str, padding: dict[str, int]) -> None:
+        self.sheet, self.found, self.padding = sheet, Structure(), padding
         self.row = self.column = -1
         self.kind: str | None = None
         self.columns: dict[str, int] = {}
@@ -149,13 +173,18 @@ class _Pass:
             if column is None or not 0 < len(number) < 8:
                 column = self._new_column(letters, number)
             self.row, self.column = int(number) - 1, column
-        if self.column >= MAX_COLUMNS or max(len(self.found.formulas), len(self.found.errors)) > MAX_CELLS // 5:
+        if (
+            self.column >= MAX_COLUMNS
+            or max(map(len, (self.found.formulas, self.found.errors, self.found.padded))) > MAX_CELLS // 5
+        ):
             raise Refused(
                 "too_many_cells", f"the sheet {self.sheet!r} has too many columns or formulas", sheet=self.sheet
             )
         self.kind = attributes.get("t")
         if self.kind == "e":
             self.found.errors.add((self.row, self.column))
+        if self.padding and (digits := self.padding.get(attributes.get("s", ""))):
+            self.found.padded[self.row, self.column] = digits
 
     def _new_column(self, letters: str, number: str) -> int:
         """The index of a column that was not met yet. Raises Refused for what is no cell."""

@@ -154,6 +154,15 @@ def test_merged_cells_elsewhere_do_not_matter(where: str) -> None:
     assert told(check(more(lambda _, sheet: sheet.merge_range(where, "Title"), ["a", "b"]))) == []
 
 
+def test_leading_zeros_that_a_format_shows_are_read_and_told() -> None:
+    def add(book: Any, sheet: Any) -> None:
+        sheet.write_number("A2", 7, book.add_format({"num_format": "0000"}))
+
+    checked = check(more(add, [None, "b"]))
+    assert pairs(checked) == [("0007", "b")]
+    assert the(checked, "number_not_text").problem == "the cell holds the number 7, no text; it is read as '0007'"
+
+
 # -- how cells are read --------------------------------------------------------------------------------------------
 
 
