@@ -88,13 +88,13 @@ class _System:
 
     def complete(self) -> _System:
         """With what was missing, asked for at a terminal. Raises a usage error where there is none."""
-        if self.kind is not None:
+        if self.kind is not None and (self.url is not None or not sys.stdin.isatty()):
             return self
         if not sys.stdin.isatty():
             raise typer.BadParameter(f"say --{self.side}-kind, and how that system is reached")
         return replace(
             self,
-            kind=_ask(f"Kind of the {self.side} system"),
+            kind=self.kind or _ask(f"Kind of the {self.side} system"),
             url=self.url or _ask("  Its address"),
             username=self.username or _ask("  Its account (empty: none, a key alone)") or None,
             secret=self.secret or _ask("  Where its password or key is (env:NAME, file:PATH; empty: none)") or None,

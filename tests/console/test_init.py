@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,7 @@ from connectors.entity import Choice
 from connectors.memory import ALICE, define, forget
 from connectors.schema import EntitySchema, FieldSchema, FieldType
 from demo.trackers import Tracker
-from tests.console.desk import Desk
+from tests.console.desk import Desk, clean
 from tests.systems.roundup import PASSWORD, MakeTracker, with_ann
 
 FILE = "both.yaml"
@@ -157,3 +161,19 @@ def test_two_real_trackers(tmp_path: Path, make_tracker: MakeTracker, monkeypatc
     trackers["left"].add("issue", title="Boiler leaks")
     (desk.folder / FILE).write_text(text.replace("# start_polling: all", "start_polling: all"))
     assert desk.answer("refresh", "both", "--local")["created"] == {"left": 0, "right": 1}
+
+
+def test_at_a_terminal_it_asks_for_what_is_not_said(bare: Desk) -> None:
+    answers = ["memory", bare.left.url, "", "", "memory", bare.right.url, "", ""]
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, "".join(f"{answer}\n" for answer in answers).encode())
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "--config", str(bare.folder), "init"],
+        stdin=terminal, capture_output=True, text=True, timeout=60, env=clean(), check=False,
+    )  # fmt: skip
+    os.close(keyboard)
+    os.close(terminal)
+    assert done.returncode == 0, done.stderr
+    for question in ("Kind of the left system", "Its address", "Where its password or key is", "Kind of the right"):
+        assert question in done.stderr
+    assert "fields:" in (bare.folder / "memory-left-memory-right.yaml").read_text()
