@@ -6,6 +6,7 @@ Rule of this file: the copy holds values alone, no formula and no macro, so that
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -29,7 +30,9 @@ def mark_up(content: bytes, name: str, findings: Sequence[CellFinding]) -> bytes
     book = open_book(content, name, wanted)
     if book.file.format == "xlsx":
         try:
-            copy = load_workbook(io.BytesIO(content), data_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what it cannot copy (macros, pictures) nobody misses here
+                copy = load_workbook(io.BytesIO(content), data_only=True)
         except Exception as error:
             raise Refused("damaged", f"{name} cannot be copied ({str(error)[:200]})") from None
     else:

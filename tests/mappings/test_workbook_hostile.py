@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 import xlwt
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mappings.workbook.guard import MAX_FILE
 from tests.mappings.sheets import check, pairs, the, told, use, xlsx
@@ -198,7 +200,11 @@ CORPUS: dict[str, tuple[Made, str, str, str]] = {
     "entities": (lambda: sheet(b"", start=LAUGHS), "v.xlsx", "external_entities", "document type"),
     "a file from outside": (lambda: package(xl__workbook=PASSWD), "v.xlsx", "external_entities", "document type"),
     "entities in UTF-16": (
-        lambda: package(xl__sharedStrings=WIDE.encode("utf-16")), "v.xlsx", "external_entities", "document type"),
+        lambda: package(xl__sharedStrings=WIDE.encode("utf-16")), "v.xlsx", "damaged", "written in UTF-16"),
+    "another alphabet": (
+        lambda: sheet(b"", start=b'<?xml version="1.0" encoding="cp037"?>'), "v.xlsx", "damaged", "written in cp037"),
+    "another encoding": (
+        lambda: sheet(b"", start=b'<?xml version="1.0" encoding="iso-8859-1"?>'), "v.xlsx", "damaged", "iso-8859-1"),
     "links to other workbooks": (
         lambda: package(xl__externalLinks__externalLink1=b"<x/>"), "v.xlsx", "external_links", "other files"),
 }  # fmt: skip
@@ -213,6 +219,9 @@ def test_a_hostile_file_is_refused_in_words_of_its_own(what: str) -> None:
     assert words in found.problem
     assert found.remedy.endswith(".")
 
+
+CUTS = st.tuples(st.floats(0, 1), st.integers(0, 20), st.binary(max_size=6))
+"""(where, as a part of the whole; how many bytes; what comes in their place)"""
 
 BOUNDED = """
 import resource, sys
@@ -247,6 +256,19 @@ def test_a_hundred_thousand_rows_take_little_memory(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program, str(tmp_path / "file"), "v.xlsx"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "surrounding_spaces"), done.stderr[-500:]
+
+
+@given(st.data())
+def test_a_broken_workbook_is_refused_and_never_breaks_the_check(data: st.DataObject) -> None:
+    parts = parts_of_good()
+    broken = data.draw(st.sampled_from(["", SHEET, "xl/sharedStrings.xml", "xl/workbook.xml", "xl/styles.xml"]))
+    content = bytearray(parts[broken] if broken else GOOD)
+    for place, size, new in data.draw(st.lists(CUTS, min_size=1, max_size=4)):
+        start = int(place * len(content))
+        content[start : start + size] = new
+    whole = zipped({**parts, broken: bytes(content)}) if broken else bytes(content)
+    for finding in check(whole).findings:
+        assert finding.problem
 
 
 # -- and what only looks so ----------------------------------------------------------------------------------------
