@@ -5,6 +5,7 @@ Pages come ahead (connectors.paging), as many at a time as the system's budget a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +16,7 @@ from pydantic import Field
 from bench.server import LABELS, PRIORITIES, STATUSES
 from connectors.contract import Limits, Query, SystemConfig, SystemInfo
 from connectors.entity import Choice, Entity, EntityRef, Fields, Gone, Page, RichText, Value
-from connectors.errors import Changed, Forbidden, Rejected
+from connectors.errors import Changed, ConfigurationError, EntityError, Forbidden, Rejected
 from connectors.paging import ByModified, Listed, Seen, pages_ahead
 from connectors.rest import Http
 from connectors.schema import EntitySchema, FieldSchema, FieldType
@@ -33,8 +34,9 @@ TICKET = EntitySchema.of(
 
 
 class BenchConfig(SystemConfig):
+    """Nothing but the address."""
+
     kind: str = Field("bench.connector.BenchConnector", description="The tracker of the benchmarks.")
-    page: int = Field(100, ge=2, description="Tickets in one page.")
 
 
 class BenchConnector:
@@ -53,30 +55,41 @@ class BenchConnector:
         await self.http.aclose()
 
     async def check(self) -> SystemInfo:
-        await self._listed({"limit": 0})
+        try:
+            await self._listed({"limit": 0})
+        except EntityError as error:  # nothing is asked about one ticket here: the address is wrong
+            raise ConfigurationError(f"{self.config.url} is not the tracker of the benchmarks") from error
         return SystemInfo("bench", clock_offset=self.http.clock_offset)
 
-    async def schema(self, scope: str, entity_type: str) -> EntitySchema:  # noqa: ARG002  (there is one type)
+    async def schema(self, scope: str, entity_type: str) -> EntitySchema:  # noqa: ARG002  (there are no projects)
+        if entity_type != TICKET.type:
+            raise ConfigurationError(f"There is no entity type {entity_type!r}; there is {TICKET.type!r}")
         return TICKET
 
     async def changes(self, query: Query) -> AsyncIterator[Page]:
+        await self.schema(query.scope, query.entity_type)
+        size = self.limits.max_page
+
         async def ask(since: datetime | None, offset: int) -> Listed[Mapping[str, Any]]:
             moment = since and since.astimezone(UTC).isoformat(timespec="microseconds")
-            told = await self._listed({"since": moment, "offset": offset or None, "limit": self.config.page})
+            told = await self._listed({"since": moment, "offset": offset or None, "limit": size})
             rows = [(Seen((r["id"], r["version"]), datetime.fromisoformat(r["modified"])), r) for r in told["tickets"]]
             return Listed(rows, told["total"], self.http.server_time)
 
-        pages: ByModified[Mapping[str, Any]] = ByModified(query.since, self.config.page)
+        pages: ByModified[Mapping[str, Any]] = ByModified(query.since, size)
         async with aclosing(pages_ahead(pages, ask, self.config.max_concurrency)) as answers:
             async for fresh, at in answers:
                 yield Page(tuple(map(_entity, fresh)), at)
 
     async def read(self, refs: Sequence[EntityRef]) -> dict[EntityRef, Entity | Gone | Forbidden]:
-        told = await self._listed({"ids": ",".join(ref.id for ref in refs)})
-        found = {entity.ref: entity for entity in map(_entity, told["tickets"])}
+        size = self.limits.max_page
+        chunks = [",".join(ref.id for ref in refs[i : i + size]) for i in range(0, len(refs), size)]
+        answers = await asyncio.gather(*(self._listed({"ids": chunk}) for chunk in chunks))
+        found = {entity.ref: entity for told in answers for entity in map(_entity, told["tickets"])}
         return {ref: found.get(ref) or Gone(ref) for ref in refs}
 
-    async def create(self, scope: str, entity_type: str, fields: Fields, *, marker: str | None) -> Entity:  # noqa: ARG002
+    async def create(self, scope: str, entity_type: str, fields: Fields, *, marker: str | None) -> Entity:
+        await self.schema(scope, entity_type)
         if not fields.get("title"):
             raise Rejected("A ticket has a title", fields={"title": "missing"})
         return await self._written("POST", "tickets", {**_plain(fields), "marker": marker})

@@ -54,6 +54,8 @@ class Tracker:
         if marker:
             self.markers[marker] = row["id"]
         if row["id"] in self.rows:
+            if {**row, **sent} == row:
+                return json.dumps(row).encode()
             place = bisect_left(self._times, row["modified"])
             del self._times[place], self._pages[place]
         return self._keep({**row, **sent}, max(datetime.now(UTC), self._last + TICK))
