@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from connectors.contract import HasComments
@@ -24,6 +24,7 @@ from flows.fetch import comments_of, read
 from flows.intents import Intents, intent
 from flows.job import End, Job
 from flows.outcomes import Outcome, Recorder, failure
+from flows.reactions import put_back
 from ledger.model import CommentLink, Intent, Link, LinkState
 from mappings.config import Comments, Side
 from mappings.plan import Rules
@@ -43,6 +44,8 @@ class Talk:
     comments: dict[Side, tuple[Comment, ...]]
     uncertain: bool = False
     """One of them is being recovered: the pair is not done."""
+    oscillating: set[str] = field(default_factory=set)
+    """Rows that the system moved with our comment, and again when they were put back."""
     fresh: bool = False
     """The pair was just linked: comments that stand on both sides already are paired first."""
 
@@ -249,14 +252,22 @@ async def _write(job: Job, talk: Talk, copies: list[Copy], intents: Intents, rec
             comment = await _put(job, talk, copy)
         except EntityError as error:
             # A refusal is certain, and what was not begun needs no recovery.
-            given_up = [open_one for c in copies[position:] if (open_one := intents.get(id(c)))]
+            rest = [copy] if isinstance(error, Rejected) else copies[position:]
+            given_up = [open_one for c in rest if (open_one := intents.get(id(c)))]
             recorder.add(_failed(job, talk, copy, given_up, error))
             done = False
             if not isinstance(error, Rejected):
                 break
             continue
         recorder.add(_done(job, talk, copy, comment, covered))
-    if (done or copies == []) and not talk.uncertain:
+    if talk.oscillating:
+        rows = {
+            key: replace(state, bounces=state.bounces + (key in talk.oscillating))
+            for key, state in talk.link.rows.items()
+        }
+        talk.outcome.link = replace(talk.link, rows=rows)  # the next look at the pair halts it
+        recorder.add(Outcome(talk.outcome.link))
+    elif (done or copies == []) and not talk.uncertain:
         _settle(job, talk, recorder)
 
 
@@ -275,6 +286,9 @@ async def _put(job: Job, talk: Talk, copy: Copy) -> Comment:
             if attempt == TRIES - 1:
                 raise
             continue
+        rules = await job.rules()
+        after, moved = await put_back(end, rules.rows, entity, after, sent=(), seen=seen, alone=False)
+        talk.oscillating |= moved
         talk.pair.put(copy.to, after, seen)
         return comment
     raise AssertionError("unreachable")

@@ -10,22 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from connectors.contract import HasHistory
 from connectors.entity import Entity, Value, encode, same
 from connectors.errors import EntityError, Rejected
 from flows.actions import Pair
 from flows.ends import touched, touched_end, with_end
 from flows.halts import conflicts_of
-from flows.job import End, Job
+from flows.job import Job
 from flows.outcomes import Outcome, state_of
+from flows.reactions import put_back
 from ledger.model import AuditEntry, Link, LinkState
 from mappings.config import Side
 from mappings.merge import Decision, Held, RowState
 from mappings.plan import PairPlan, Rules, ignored
 from mappings.translate import Row
-
-MOST_BOUNCES = 1
-"""A reaction is restored this often; what moves once more halts the pair as oscillating."""
 
 
 @dataclass(slots=True)
@@ -36,8 +33,7 @@ class Written:
     after: Entity
     seen: datetime
     refused: dict[str, str] = field(default_factory=dict)
-    bounced: set[str] = field(default_factory=set)
-    oscillating: dict[str, tuple[Value, Value]] = field(default_factory=dict)
+    oscillating: set[str] = field(default_factory=set)
 
 
 async def carry_out(job: Job, rules: Rules, pair: Pair, plan: PairPlan, *, settled: bool = False) -> Outcome:
@@ -124,44 +120,11 @@ async def _write(job: Job, rules: Rules, side: Side, plan: PairPlan, fields: dic
     end.heard(after.modified if not refused else None)
     rows = {row.config.name(side): row.key for row in rules.rows if row.key in plan.decisions}
     result = Written(entity, after, seen, {rows[name] or "": why for name, why in refused.items()})
-    await _restore(end, rules, plan, result, set(fields))
+    decided = [row for row in rules.rows if row.key in plan.decisions]
+    result.after, result.oscillating = await put_back(
+        end, decided, entity, after, sent=fields, seen=seen, alone=end.limits.conditional_writes
+    )
     return result
-
-
-async def _restore(end: End, rules: Rules, plan: PairPlan, result: Written, sent: set[str]) -> None:
-    """Fields that moved with our write although nobody sent them: a reaction of the system, not a person's edit.
-
-    Only where it is certain that no person came between: the write was conditional, or the history says it was us.
-    """
-    stirred = {
-        schema.name: row
-        for row in rules.rows
-        if (schema := row.fields[end.side]) is not None
-        and row.key in plan.decisions
-        and schema.name not in sent
-        and schema.on_update
-        and not same(result.before.fields.get(schema.name), result.after.fields.get(schema.name))
-    }
-    if not stirred or not await _ours(end, result, set(stirred)):
-        return
-    wanted = {name: result.before.fields.get(name) for name in stirred}
-    again = await end.writer.update(result.after, wanted, expected=result.after.version)
-    result.after = again
-    for name, row in stirred.items():
-        result.bounced.add(row.key)
-        if not same(again.fields.get(name), wanted[name]):
-            result.oscillating[row.key] = (wanted[name], again.fields.get(name))
-
-
-async def _ours(end: End, result: Written, names: set[str]) -> bool:
-    if end.limits.conditional_writes:
-        return True
-    if not isinstance(end.connector, HasHistory):
-        return False
-    us = (await end.info()).user
-    since = result.seen - (end.limits.timestamp_resolution or result.seen - result.seen)
-    edits = [edit for edit in await end.connector.history(result.after, since) if edit.field in names]
-    return us is not None and bool(edits) and all(edit.by == us for edit in edits)
 
 
 def _agreed(row: Row, plan: PairPlan, before: RowState | None, written: Mapping[Side, Written]) -> RowState:
@@ -181,9 +144,8 @@ def _agreed(row: Row, plan: PairPlan, before: RowState | None, written: Mapping[
         if before is None or not before.known:
             before = RowState(origin=side.other)
         after = replace(before.with_base(side, got), held=held, fingerprint=row.fingerprint)
-    for result in written.values():
-        if row.key in result.bounced:
-            after = replace(after, bounces=after.bounces + 1)
+    if any(row.key in result.oscillating for result in written.values()):
+        after = replace(after, bounces=after.bounces + 1)
     return after
 
 

@@ -46,7 +46,8 @@ class RowState:
     """What both sides last agreed on for one field row, each side in its own terms.
 
     `origin` is the side whose value won last. `known` is False before they ever agreed on anything.
-    `fingerprint` is that of the row when it was last merged; `bounces` counts restored reactions in a row (rule 6).
+    `fingerprint` is that of the row when it was last merged; `bounces`: reactions of a system that came back
+    although they were put back (rule 6).
     """
 
     left: Value = None
@@ -131,8 +132,10 @@ class _Merge:
     # -- answers ---------------------------------------------------------------------------------------------
 
     def keep(self, reason: str = "unchanged") -> Decision:
-        after = self.state
-        if self.remapped and not self.state.held:
+        after = replace(self.state, bounces=0) if not self.changed else self.state
+        if not still_held(after, self.now):
+            after = replace(after, held=None)
+        if self.remapped and not after.held:
             after = replace(after, fingerprint=self.row.fingerprint)
         return Decision(Kind.KEEP, reason, after)
 
@@ -213,6 +216,8 @@ class _Merge:
             return self.default_where_empty()
         if not self.state.known:
             return self.first()
+        if self.changed and self.state.bounces and not self.equal:
+            return self.conflict("oscillating", "halt")
         if len(self.changed) == 2:
             if self.equal:
                 return self.agree("false_conflict", self.state.origin)
@@ -372,6 +377,17 @@ class _Merge:
         chosen = {side: value, side.other: translation.value}
         writes = {s: v for s, v in chosen.items() if not same(v, self.now[s])}
         return self.agree("resolved", side, writes)
+
+
+def still_held(state: RowState, now: Mapping[Side, Value]) -> bool:
+    """Whether the value that waits is still there to wait."""
+    held = state.held
+    if held is None:
+        return False
+    source = now[held.side.other]
+    if isinstance(source, tuple) and not isinstance(held.value, tuple):
+        return held.value in source
+    return same(source, held.value)
 
 
 def _same_held(a: Held, b: Held) -> bool:

@@ -17,7 +17,7 @@ from connectors.entity import Entity, EntityRef, Fields, Value, empty, members, 
 from connectors.schema import EntitySchema
 from mappings.config import EntityRow, FieldRow, Side
 from mappings.criteria import Criterion, parse
-from mappings.merge import Context, Decision, Held, Kind, RowState, merge
+from mappings.merge import Context, Decision, Held, Kind, RowState, merge, still_held
 from mappings.translate import Directory, Row, Translated, Untranslated, translate, translate_members
 from mappings.values import ValueTable
 
@@ -215,17 +215,17 @@ def moved(rules: Rules, side: Side, entity: Entity, states: Mapping[str, RowStat
         now = row.value(side, entity.fields)
         if not same(now, state.base(side)) and not _waits(state, side, now):
             return True
+        if state.held is not None and state.held.side is side.other and not still_held(state, {side: now}):
+            return True
     return False
 
 
 def _waits(state: RowState, side: Side, now: Value) -> bool:
     """Whether all that differs from the base is the value that is known to wait."""
     held = state.held
-    return (
-        held is not None
-        and held.side is side.other
-        and (same(now, held.value) or same(_without(now, held), state.base(side)))
-    )
+    if held is None or held.side is not side.other:
+        return False
+    return same(now, held.value) or (isinstance(now, tuple) and same(_without(now, held), state.base(side)))
 
 
 # -- a new entity ------------------------------------------------------------------------------------------------
