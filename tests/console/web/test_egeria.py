@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from connectors.memory import LIMITS, define, forget
 from console.auth import Role
@@ -23,6 +25,14 @@ PROPERTIES: dict[str, Any] = {
     "startPolling": "all",
     "entities": [{"left": "ticket", "right": "ticket", "fields": [{"left": "title", "right": "title"}]}],
 }
+
+
+KEYS = {
+    "class", "connectorName", "connection", "connectorType", "endpoint", "address", "configurationProperties", "userId",
+    "securedProperties", "embeddedConnections", "embeddedConnection", "displayName", "integrationConnectorConfigs",
+    "integrationServiceURLMarker", "omagserverName", "entities", "name", "mergeUpdate", "additionalProperties",
+}  # fmt: skip
+"""Keys that bodies have."""
 
 
 class Place:
@@ -393,6 +403,29 @@ async def test_an_open_lineage_event_is_taken_and_kept(place: Place) -> None:
     assert (answer.status_code, answer.text) == (200, "")
     (line,) = place.served.audited("open_lineage")
     assert line["after"] == {"eventType": "COMPLETE"}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just(MARKER),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(KEYS)) | st.text(), inner),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(body=JSON, more=st.dictionaries(st.sampled_from(sorted(KEYS)), JSON, max_size=4))
+async def test_no_body_makes_it_fail_inside(place: Place, body: Any, more: dict[str, Any]) -> None:
+    config = place.config()
+    config["connection"] |= more
+    for path, sent in (
+        (f"{ADMIN}/integration-services/{MARKER}", body),
+        (f"{ADMIN}/integration-services/{MARKER}", place.body(config, **more)),
+        (f"{ADMIN}/integration-services/configuration/all", body),
+        (f"{ADMIN}/integration-groups/configuration", body),
+        (f"{DAEMON}/integration-connectors/configuration-properties", body),
+        (f"{DAEMON}/integration-connectors/refresh", body),
+    ):
+        assert (await place.ask("POST", path, sent))["relatedHTTPCode"] < 500, (path, sent)
 
 
 def test_no_token_shows_in_the_application(place: Place) -> None:
