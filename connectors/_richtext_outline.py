@@ -37,18 +37,32 @@ class Outline:
 
     def __init__(self) -> None:
         self._levels: tuple[_Level, ...] = ()
+        self._paused = False
 
     def end(self) -> None:
         """All lists end here."""
-        self._levels = ()
+        self._levels, self._paused = (), False
+
+    def pause(self) -> None:
+        """A blank line: the lists end, unless what comes next is indented."""
+        self._paused = True
+
+    def go_on(self, line: str) -> None:
+        """A line that is no entry of a list belongs to the last entry if it is indented."""
+        if line.startswith(" "):
+            self._paused = False
 
     def read(self, signs: str, blanks: int) -> str:
         """Textile's `##` and the number of blanks behind it, as Markdown's indentation and marker."""
+        if self._paused:
+            self.end()
         self._levels = self._after(signs[-1], len(signs), blanks)
         return self._prefix(self._levels)
 
     def write(self, indent: str, marker: str) -> str | None:
         """Markdown's indentation and marker as Textile's signs and blanks; None where no list is spelled like that."""
+        if self._paused:
+            self.end()
         sign = "#" if marker.endswith(".") else "*"
         deepest = min(len(self._levels) + 1, _DEEPEST)
         for depth, blanks in product(range(deepest, 0, -1), range(1, len(_SPELLINGS) + 1)):

@@ -30,9 +30,12 @@ _SPAN = re.compile(
     r"|(?<!\w)@(?!\|\w+\|)(?P<at>.{1,1000}?)@(?!\w)"
     r"|(?<![^\s>])!(?P<src>[\w./][^\s(!]{0,1000}?)(?:\((?P<alt>[^()]{1,1000})\))?!(?![:\w])"
     r"|\"(?P<label>[^\"]{1,1000}?)(?:\((?P<title>[^()]+)\))?\":"
-    r"(?P<url>(?:/|[a-zA-Z]+://|www\.|mailto:)[\w/](?:\S*?[\w=/;()-])?)(?=[^\w=/;()\s-]*(?:\s|<|$))"
+    r"(?P<url>(?:/|[a-zA-Z]+://|www\.|mailto:)[\w/](?:[^\s<]*?[\w=/;()-])?)(?=[^\w=/;()\s<-]*(?:\s|<|$))"
     rf"|{marked(_ORDER)}"
 )
+_END_OF_LINK = "<notextile></notextile>"
+"""Nothing, yet Redmine ends an address before it; else `"a":http://b).` would lead to `http://b).`."""
+
 _GUARDED = re.compile(r"<notextile>((?:(?!</notextile>).)*)</notextile>")
 _CLOSING = re.compile(r"</(_*)notextile>")
 
@@ -75,7 +78,7 @@ def _read_span(match: re.Match[str], depth: int) -> str:
 
 def write_words(text: str, reads: Callable[[str], str | None] = read_words) -> str:
     """Markdown inside a line as Textile that `reads` turns back: as well as can be, or guarded."""
-    return exact(text, reads, (_write, partial(_write, tagged=True), unmarked, guarded))
+    return exact(text, reads, (_write, partial(_write, joined=True), unmarked, guarded))
 
 
 def guarded(text: str) -> str:
@@ -94,22 +97,28 @@ def unmarked(text: str) -> str:
     return _SPAN.sub(lambda match: match[0] if match["skip"] else guarded(match[0]), text)
 
 
-def _write(text: str, *, tagged: bool = False, depth: int = 0) -> str:
-    """`tagged`: code between tags; next to a word, or beside a lone `@`, Textile has no other way."""
+def _write(text: str, *, joined: bool = False, depth: int = 0) -> str:
+    """`joined`: as text demands in which code or a link stands next to a word, or beside a lone `@`."""
     if depth > DEEPEST or len(text) > LONGEST:
         return text
-    write = partial(_write, tagged=tagged, depth=depth + 1)
-    return "".join(_write_span(span, source, write, tagged=tagged) for span, source in spans(text))
+    write = partial(_write, joined=joined, depth=depth + 1)
+    written, at = "", 0
+    for span, source in spans(text):
+        at += len(source)
+        written += _write_span(span, source, write, joined=joined)
+        if joined and isinstance(span, Anchor) and text[at : at + 1].strip():
+            written += _END_OF_LINK
+    return written
 
 
-def _write_span(span: Span, source: str, write: Callable[[str], str], *, tagged: bool) -> str:
+def _write_span(span: Span, source: str, write: Callable[[str], str], *, joined: bool) -> str:
     match span:
         case Text():
             return unmarked(source)
         case Code(text, ticks) if source != code_span(text):
             return f"<code {ticks}>{text}</code>"
         case Code(text):
-            return f"<code>{text}</code>" if tagged else f"@{text}@"
+            return f"<code>{text}</code>" if joined else f"@{text}@"
         case Marked(mark, text):
             return f"{MARKS[mark]}{write(text)}{MARKS[mark]}"
         case Anchor(label, url, None, image=True):
@@ -126,7 +135,7 @@ def words_left(text: str, depth: int = 0) -> str:
 
 
 def _left(match: re.Match[str], depth: int) -> str:
-    if match["raw"]:
-        return match["raw"]
+    if match["raw"] or match["skip"]:
+        return match["raw"] or match["skip"]
     inner = (match[f"m{n}"] for n in range(len(_ORDER)))
     return words_left(match["label"] or next(filter(None, inner), ""), depth)

@@ -62,8 +62,9 @@ def _read(text: str, depth: int) -> str:
     found = []
     at = 0
     while at < len(lines):
-        block = _read_pre(lines, ends, at)
-        if block is None and (block := _read_quote(lines, at, depth) or _read_table(lines, at)):
+        if block := _read_pre(lines, ends, at):
+            outline.go_on(lines[at])
+        elif block := _read_quote(lines, at, depth) or _read_table(lines, at):
             outline.end()
         markdown, length = block or (_read_line(lines[at], outline), 1)
         if markdown is not None:
@@ -75,7 +76,7 @@ def _read(text: str, depth: int) -> str:
 def _read_line(line: str, outline: Outline) -> str | None:
     """One line; None for a line that only Textile needs."""
     if not line.strip(" "):
-        outline.end()
+        outline.pause()
         return None if line == _SPACER else line[1:]
     if RULE.fullmatch(line):
         return line
@@ -86,6 +87,7 @@ def _read_line(line: str, outline: Outline) -> str | None:
         return f"{'#' * int(match[1])} {read_words(match[2])}"
     if match := _BLOCK_QUOTE.fullmatch(line):
         return f"> {read_words(match[1])}"
+    outline.go_on(line)
     return read_words(line)
 
 
@@ -155,7 +157,7 @@ def _natural(text: str, depth: int = 0) -> str:
         alone = isinstance(block, Heading | Table)
         if (gap or alone) and lines and not isinstance(block, Blank) and lines[-1].strip(" "):
             lines.append(_SPACER)
-            outline.end()
+            outline.pause()
         lines += _write_block(block, outline, depth)
         gap = alone
     return "\n".join(lines)
@@ -172,10 +174,11 @@ def _as_it_stands(text: str) -> str:
 
 
 def _write_block(block: Block, outline: Outline, depth: int) -> list[str]:
-    if not isinstance(block, Item | Line | Fence):
+    if isinstance(block, Heading | Quote | Table):
         outline.end()
     match block:
-        case Fence():
+        case Fence(indent):
+            outline.go_on(indent)
             return _write_fence(block)
         case Quote(text) if depth < DEEPEST:
             return quoted(_natural(text, depth + 1)).split("\n")
@@ -186,11 +189,15 @@ def _write_block(block: Block, outline: Outline, depth: int) -> list[str]:
         case Heading(level, text):
             return [f"h{level}. {write_words(text)}"]
         case Blank(text):
+            outline.pause()
             return [f" {text}" if text else ""]
         case Item(indent, marker, text):
-            signs = outline.write(indent, marker)
-            return [f"{signs}{write_words(text)}"] if signs else [_write_line(str(block))]
+            if signs := outline.write(indent, marker):
+                return [f"{signs}{write_words(text)}"]
+            outline.go_on(indent)
+            return [_write_line(str(block))]
         case Line(text):
+            outline.go_on(text)
             return [_write_line(text)]
 
 

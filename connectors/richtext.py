@@ -11,32 +11,49 @@ Pure, thread-safe, and cached, for the same texts are compared again and again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from connectors import _richtext_html as html
 from connectors import _richtext_textile as textile
-from connectors._richtext_spans import LONGEST
+from connectors._richtext_losses import HTML, MARKDOWN, TEXTILE, named
 from connectors.entity import RichText, normal_text
 
 
 @dataclass(frozen=True, slots=True)
 class _Dialect:
-    """`read`: to Markdown. `write`: from Markdown. `left`: what of its text is no construct that both know."""
+    """`read`: to Markdown. `write`: from Markdown.
+
+    `unread`: names of what a text of this dialect says and Markdown cannot. `unsaid`: of the Markdown in a text that
+    was written, names of what it cannot say.
+    """
 
     read: Callable[[str], str]
     write: Callable[[str], str]
-    left: Callable[[str], str]
+    unread: Callable[[str], set[str]]
+    unsaid: Callable[[str], set[str]]
 
 
 def _same(text: str) -> str:
     return text
 
 
+def _nothing(_: str) -> set[str]:
+    return set()
+
+
 DIALECTS = {
-    "plain": _Dialect(_same, _same, lambda _: ""),
-    "markdown": _Dialect(_same, _same, lambda _: ""),
-    "textile": _Dialect(textile.read, textile.write, textile.left),
+    "plain": _Dialect(_same, _same, _nothing, _nothing),
+    "markdown": _Dialect(_same, _same, _nothing, _nothing),
+    "textile": _Dialect(
+        textile.read,
+        textile.write,
+        lambda text: named(textile.left(text), TEXTILE),
+        lambda text: named(textile.left(text), MARKDOWN),
+    ),
+    "html": _Dialect(
+        html.read, html.write, lambda text: named(text, HTML), lambda text: named(html.left(text), MARKDOWN)
+    ),
 }
 """Plain is Markdown that nobody renders: it is made to be readable as it is, so marks travel as marks."""
 
@@ -59,50 +76,13 @@ def normal(text: str, dialect: str) -> str:
 
 
 def losses(text: str, source: str, target: str) -> tuple[str, ...]:
-    """What readers of the target will see as marks instead of its effect, sorted; empty where all is carried over.
+    """What readers of the target will see as marks, or not at all, sorted by name; empty where all is carried over.
 
-    `text` is in the dialect `source`. The words and the marks themselves are never lost: they come back unharmed.
+    `text` is in the dialect `source`. Words are never lost, and marks come back unharmed.
     """
     if source == target:
         return ()
     canonical = to_canonical(text, source).canonical
-    unknown = _named(DIALECTS[source].left(normal_text(text)), _OF_TEXTILE)
-    unsaid = _named(DIALECTS[target].left(DIALECTS[target].write(canonical)), _OF_MARKDOWN)
+    unknown = DIALECTS[source].unread(normal_text(text))
+    unsaid = DIALECTS[target].unsaid(DIALECTS[target].write(canonical))
     return tuple(sorted(unknown | unsaid))
-
-
-def _named(text: str, kinds: dict[str, re.Pattern[str]]) -> set[str]:
-    short = "\n".join(line for line in text.split("\n") if len(line) <= LONGEST)
-    return {name for name, kind in kinds.items() if kind.search(short)}
-
-
-_OF_MARKDOWN = {
-    "HTML": re.compile(r"<[a-zA-Z/][^<>:]*>"),
-    "bold or italic inside a word": re.compile(
-        r"(?<=\w)(\*\*|\*)[^\s*](?:.{0,200}?[^\s*])?\1|(\*\*|\*)[^\s*](?:.{0,200}?[^\s*])?\2(?=\w)"
-    ),
-    "code block": re.compile(r"^ *(?:```|~~~)", re.MULTILINE),
-    "code span": re.compile(r"(?<!`)(`+)(?!`).{1,200}?(?<!`)\1(?!`)"),
-    "escaped sign": re.compile(r"\\[\\`*_{}\[\]()#+.!|<>~-]"),
-    "footnote": re.compile(r"\[\^[^\]\s]+\]"),
-    "heading": re.compile(r"^(?:#{1,6} +\S|[^\n>|#*-][^\n]*\n(?:=+|-{2,}) *$)", re.MULTILINE),
-    "image": re.compile(r"!\[[^\]]{0,200}\]\([^)]{1,200}\)"),
-    "link": re.compile(r"(?<!!)\[[^\]]{1,200}\]\([^)\s]{1,500}(?: [^)]{0,200})?\)"),
-    "list": re.compile(r"^ *(?:[-*+] |\d{1,9}[.)] )", re.MULTILINE),
-    "reference link": re.compile(r"\[[^\]]{1,200}\]\[[^\]]{0,200}\]|^\[[^\]^]+\]: ", re.MULTILINE),
-    "table": re.compile(r"^ *\|?(?: *:?-{3,}:? *\|)+", re.MULTILINE),
-    "task box": re.compile(r"^\[[ xX]\] ", re.MULTILINE),
-}
-_OF_TEXTILE = {
-    "abbreviation": re.compile(r"\b[A-Z][A-Z0-9]+\([^)]{1,200}\)"),
-    "alignment, class or style": re.compile(r"^(?:p|bq|h[1-6]|table)[<>=(){\[][^.\n]*\. ", re.MULTILINE),
-    "citation": re.compile(r"(?<!\S)\?\?\S.{0,200}?\?\?"),
-    "colour or style": re.compile(r"(?<!\S)%\S.{0,200}?%"),
-    "footnote": re.compile(r"^fn\d+\. |\w\[\d+\]", re.MULTILINE),
-    "image with a size, place or link": re.compile(r"(?<!\S)!\S{1,200}!(?::\S)?"),
-    "macro": re.compile(r"\{\{[^}]{1,200}\}\}"),
-    "sub- or superscript": re.compile(r"(?<!\S)([\^~])\S.{0,200}?\1(?!\w)"),
-    "table without a header": re.compile(r"^\|.*\|$", re.MULTILINE),
-    "underline": re.compile(r"(?<!\S)\+\S(?:.{0,200}?\S)?\+(?!\w)"),
-    "wiki link": re.compile(r"\[\[[^\]]{1,200}\]\]"),
-}
