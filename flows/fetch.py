@@ -75,7 +75,9 @@ async def look(
     rules = await job.rules()
     await read_counterparts(job, [pair for pair in batch.pairs if _overtaken(pair.link, listing)])
     for pair in batch.pairs:
-        pair.moved = every or any(
+        # What failed is tried again with its pair, whatever brought it here: else nobody would come back to it.
+        pair.whole |= any((side, pair.link.end(side).ref) in job.failures for side in Side)
+        pair.moved = pair.whole or any(
             (own := pair.entity(side)) is not None and moved(rules, side, own, pair.link.rows) for side in Side
         )
     await read_counterparts(job, [pair for pair in batch.pairs if pair.moved])
