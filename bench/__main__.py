@@ -11,14 +11,16 @@ from importlib import import_module
 
 from bench.stage import Result
 
-NAMES = ("fetch", "first_load", "unchanged", "memory", "ledger", "values")
+NAMES = ("fetch", "first_load", "unchanged", "memory", "ledger", "values", "worker")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Speed and memory, as ratios within one run.")
-    parser.add_argument("names", nargs="*", choices=[[], *NAMES], help=f"which: {', '.join(NAMES)} (all)")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"which: {', '.join(NAMES)} (all)")
     parser.add_argument("--quick", action="store_true", help="fewer entities: an impression within a minute")
     given = parser.parse_args()
+    if unknown := set(given.names) - set(NAMES):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there is {', '.join(NAMES)}")
     results: list[Result] = []
     for name in given.names or NAMES:
         print(f"{name} …", file=sys.stderr)
