@@ -36,7 +36,7 @@ from flows.pairs import carry_out
 from flows.updates import update_intent
 from ledger.model import AuditEntry, Cursor, Feed, Intent, Link, LinkState
 from mappings.config import Side
-from mappings.plan import Create, PairPlan, Rules, agreed_at_create, ignored, plan_pair
+from mappings.plan import Create, PairPlan, Rules, agreed_at_create, ignored, nothing_left, plan_pair
 
 BULK = 32
 """Creates that are handed on together where a system takes them in bulk."""
@@ -275,6 +275,8 @@ class Writing:
 
     async def _back(self, pair: Pair, audit: list[AuditEntry]) -> Outcome:
         """After a create: rows that only flow back, and fields that the create moved elsewhere, are settled at once."""
+        if nothing_left(self.rules, pair.link.rows):
+            return Outcome(pair.link, audit=audit)
         left, right = pair.entity(Side.LEFT), pair.entity(Side.RIGHT)
         assert left is not None
         assert right is not None

@@ -320,6 +320,14 @@ def agreed_at_create(rules: Rules, create: Create, twin: Entity) -> dict[str, Ro
     return states
 
 
+def nothing_left(rules: Rules, states: Mapping[str, RowState]) -> bool:
+    """Whether a merge right after the create would find nothing: each row is agreed as it is, and none waits."""
+    return all(
+        (state := states.get(row.key)) is not None and state.held is None and row.config.direction.value != "none"
+        for row in rules.rows
+    )
+
+
 def _without(value: Value, held: Held) -> Value:
     if isinstance(value, tuple) and not isinstance(held.value, tuple):
         return tuple(member for member in value if member != held.value)
