@@ -5,9 +5,11 @@ The reasons are published in docs/words.md.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from connectors.contract import Archives, Deletes
+from connectors.entity import Entity, EntityRef
 from flows.actions import (
     Action,
     AdoptAction,
@@ -20,6 +22,8 @@ from flows.actions import (
 )
 from flows.fetch import matches
 from flows.job import Job
+from flows.recover import may_have_made
+from ledger.model import Intent
 from mappings.config import Side
 from mappings.criteria import parse
 from mappings.plan import Rules
@@ -28,19 +32,57 @@ from mappings.plan import Rules
 async def filter_actions(job: Job, actions: list[Action]) -> list[Action]:
     """The actions to carry out. What is dropped is counted under its reason; what must wait for a person fails."""
     rules = await job.rules()
-    open_creates = {(i.side.other, i.source) for i in job.ledger.intents(job.name) if i.kind == "create"}
+    open_creates = [i for i in job.ledger.intents(job.name) if i.kind == "create"]
     kept: list[Action] = []
     for action in actions:
-        uncertain = isinstance(action, CreateAction) and (action.to.other, action.source.ref) in open_creates
-        reason = "waiting" if uncertain else _why_not(job, rules, action)
+        reason = _must_wait(job, action, open_creates) or _why_not(job, rules, action)
         if reason is None and isinstance(action, DeleteAction):
             job.deletes.append(action)
         elif reason is None:
-            kept.append(action)
+            kept.append(await _unless_ours(job, action, open_creates))
         else:
             job.report.counters.skip(reason)
             job.dropped(action, reason)
     return kept
+
+
+def _must_wait(job: Job, action: Action, open_creates: Sequence[Intent]) -> str | None:
+    """An entity that failed waits for its pause to be over, or for a new edit of it; unless somebody asks for it."""
+    if isinstance(action, CreateAction):
+        if (action.to.other, action.source.ref) in {(i.side.other, i.source) for i in open_creates}:
+            return "waiting"
+        subjects: list[tuple[Side, EntityRef, Entity | None]] = [(action.to.other, action.source.ref, action.source)]
+    elif isinstance(action, UpdateAction):
+        subjects = [(side, action.plan.entity(side).ref, action.plan.entity(side)) for side in Side]
+    elif isinstance(action, FailAction):
+        subjects = [(action.side, action.ref, None)]
+    else:
+        return None
+    failed = [f for side, ref, _ in subjects if (f := job.failures.get((side, ref))) is not None]
+    if not failed or job.options.full or job.options.entities:
+        return None
+    now = datetime.now(UTC)
+    if any(failure.next is not None and failure.next <= now for failure in failed):
+        return None
+    at = max(failure.at for failure in failed)
+    edited = any(
+        entity is not None
+        and entity.modified is not None
+        and entity.modified - (job.ends[side].offset or timedelta(0)) > at
+        for side, _, entity in subjects
+    )
+    return None if edited else "failed_before"
+
+
+async def _unless_ours(job: Job, action: Action, open_creates: Sequence[Intent]) -> Action:
+    """A new entity that may be what an interrupted create of ours left behind is not to get a twin of its own."""
+    if isinstance(action, CreateAction):
+        side = action.to.other
+        for intent in open_creates:
+            if intent.side is side and await may_have_made(job.ends[side], intent, action.source):
+                told = "it may be the twin that an interrupted create has left behind; it waits until that is found out"
+                return FailAction(side, action.source.ref, "create", told, action.source.url)
+    return action
 
 
 def _why_not(job: Job, rules: Rules, action: Action) -> str | None:

@@ -146,6 +146,16 @@ async def _candidates(job: Job, end: End, since: datetime) -> list[Entity]:
     return sorted(unique.values(), key=lambda e: (e.created or since, len(e.ref.id), e.ref.id))
 
 
+async def may_have_made(end: End, intent: Intent, entity: Entity) -> bool:
+    """Whether an unlinked entity may be what this intent has created."""
+    us = (await end.info()).user
+    if us is not None and entity.created_by is not None and entity.created_by != us:
+        return False
+    slack = SLACK + (end.limits.timestamp_resolution or timedelta(0))
+    older = entity.created is not None and end.clock() - entity.created > datetime.now(UTC) - intent.at + slack
+    return not older and _mostly(entity, intent)
+
+
 def _mostly(candidate: Entity, intent: Intent) -> bool:
     """Whether most of what was sent is there. Where nobody knows when it was made, a text of its own must be, too."""
     sent = {name: decode(value) for name, value in intent.payload["fields"].items()}

@@ -43,6 +43,7 @@ REASONS: dict[str, str] = {
     "new_only": "The mapping changed; linked pairs stay as they are (`on_mapping_change: new_only`).",
     "seen": "This version was handled before.",
     "other_row": "A row further up in the mapping takes it.",
+    "failed_before": "It failed before: it is tried again when its pause is over, or when somebody edits it.",
     "waiting": "An earlier create of it is still uncertain: it is found out first, so that nothing doubles.",
     "criteria": "The criteria leave it out.",
     "before_start_polling": "It last changed before the start of polling.",
