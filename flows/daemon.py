@@ -78,6 +78,7 @@ class Daemon:
             async with self._workers(folder, url):
                 told = False
                 while not stopping.is_set():
+                    await _or_stop(stopping, _watch(work))
                     if await _or_stop(stopping, keeper.look_again()) and not told:
                         self.started(info)
                         told = True
@@ -101,6 +102,16 @@ class Daemon:
             await asyncio.to_thread(thread.stop)
             for process in others:
                 await asyncio.to_thread(_wait, process)
+
+
+async def _watch(work: runtime.Runtime) -> None:
+    """Take up edits of the groups' files (SPEC A12). A broken one is told, and the last good state goes on."""
+    if not await work.look_again():
+        return
+    if not work.broken:
+        log.info("The configuration has changed; it is in force.")
+    for finding in work.broken:
+        log.error("An edit is not in force, the last good configuration goes on: %s", finding)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:

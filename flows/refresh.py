@@ -49,9 +49,11 @@ async def refresh(
     logger.info(
         "%s: refresh begins (%s)", name, "dry run" if dry_run else "scheduled" if run.auto_scheduled else "asked"
     )
+    work = runtime.shared()
+    await work.look_again()
     try:
         report = await refresh_connector(
-            runtime.shared(),
+            work,
             name,
             options,
             step=prefect_step,

@@ -6,6 +6,7 @@ first needed, one pair for each integration connector, and keep their connection
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Mapping
@@ -43,6 +44,22 @@ def errors_of(loaded: Loaded, config: Path) -> list[Finding]:
     return [] if config.is_dir() and all(error.code == "no_configuration" for error in errors) else errors
 
 
+Stamp = tuple[tuple[str, int, int, int], ...]
+"""What tells one state of the files from the next: name, inode, size and time of change of each."""
+
+
+def _stamp(config: Path) -> Stamp:
+    files = [config] if config.is_file() else [*config.glob("*.yaml"), *config.glob("*.yml")]
+    found = []
+    for file in sorted({*files, *kept_groups(config).glob("*.y*ml")}):
+        try:
+            stat = file.stat()
+        except OSError:  # taken away just now
+            continue
+        found.append((str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return tuple(found)
+
+
 def kept_groups(config: Path) -> Path:
     """Where groups that were configured over REST are kept if the configuration is one file, not a folder."""
     return _state(config) / "groups"
@@ -77,6 +94,9 @@ class Runtime:
     ledger: Ledger
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the process is to end: refreshes finish their current entities and stop."""
+    broken: tuple[Finding, ...] = ()
+    """What is wrong with the files as they stand, where an edit of them is not in force for that reason."""
+    _stamp: Stamp | None = None
     _ends: dict[tuple[str, Side], SystemEnd] = field(default_factory=dict)
     _replaced: list[SystemEnd] = field(default_factory=list)
     """Built from an earlier configuration; closed at the end, for a refresh may still be using them."""
@@ -85,7 +105,8 @@ class Runtime:
     def open(cls, config: Path, ledger_url: str | None = None) -> Runtime:
         """Read the configuration and open the ledger. What is wrong with the configuration is in its findings."""
         ledger = Ledger.open(ledger_url or os.environ.get(LEDGER) or default_ledger(config))
-        return cls(config, load_configuration(config), ledger)
+        stamp = _stamp(config)
+        return cls(config, load_configuration(config), ledger, _stamp=stamp)
 
     async def __aenter__(self) -> Runtime:
         return self
@@ -109,10 +130,22 @@ class Runtime:
 
         Any thread may do this while refreshes run: they go on with what they began with.
         """
-        loaded = load_configuration(self.config)
-        if not errors_of(loaded, self.config):
+        self._stamp = _stamp(self.config)
+        loaded = await asyncio.to_thread(load_configuration, self.config)
+        self.broken = tuple(errors_of(loaded, self.config))
+        if not self.broken:
             self.configuration = loaded
         return loaded
+
+    async def look_again(self) -> bool:
+        """Read the configuration again if its files have changed since it was read; answers whether they had.
+
+        `broken` then says what is wrong, if anything is: the last good configuration stays in force.
+        """
+        if _stamp(self.config) == self._stamp:
+            return False
+        await self.reload()
+        return True
 
     def entry(self, name: str) -> ConnectorEntry:
         """The integration connector of this name, ready to run. Raises ConfigurationError with all that is wrong."""

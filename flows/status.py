@@ -23,7 +23,8 @@ LOOK_BACK = 50
 def status_json(runtime: Runtime, daemon: DaemonInfo | None) -> dict[str, Any]:
     """`{daemon: {pid, console_url, prefect_url}, connectors: [{name, state, last_refresh, next_refresh, lag_s, …}]}`.
 
-    `daemon` is null where none runs. `lag_s`: seconds since the last refresh that went well, null if there was none.
+    `daemon` is null where none runs. `broken`: findings, why an edit of the configuration is not in force. `lag_s`:
+    seconds since the last refresh that went well, null if there was none.
     `unresolved_users`: whom the user mapping has to name (`flows.inboxes.unresolved_users`); asks for held links alone.
     """
     states = runtime.ledger.states()
@@ -32,7 +33,9 @@ def status_json(runtime: Runtime, daemon: DaemonInfo | None) -> dict[str, Any]:
         _connector(runtime, entry, states.get(name, ConnectorState(name)), failed, running=daemon is not None)
         for name, entry in runtime.configuration.connectors.items()
     ]
-    return {"daemon": daemon.as_json() if daemon else None, "connectors": connectors}
+    broken = runtime.broken or [one for one in runtime.configuration.findings if one.severity == "error"]
+    told = [finding.as_json() for finding in broken]
+    return {"daemon": daemon.as_json() if daemon else None, "connectors": connectors, "broken": told}
 
 
 def _connector(

@@ -205,6 +205,9 @@ class Connector(Standing):
 class Status(BaseModel):
     daemon: dict[str, Any] | None = Field(description="{pid, console_url, prefect_url}; null where none runs.")
     connectors: list[Standing]
+    broken: list[dict[str, Any]] = Field(
+        description="Why an edit of the configuration is not in force: {file, line, path, code, problem, remedy}."
+    )
 
 
 class Health(BaseModel):

@@ -77,7 +77,7 @@ def _left(call: Call, request: Mapping[str, Any]) -> str | None:
     if name in (None, ""):
         return None
     systems = call.service.runtime.configuration.systems
-    if name not in systems:
+    if not isinstance(name, str) or name not in systems:
         raise messages.invalid(
             "omagserverName", f"no system is called {name!r}", nearest(str(name), sorted(systems), "Configured systems")
         )
@@ -86,7 +86,7 @@ def _left(call: Call, request: Mapping[str, Any]) -> str | None:
         raise messages.invalid(
             "omagserverPlatformRootURL", f"system {name} is configured as {configured}", "Send that, or leave it out."
         )
-    return str(name)
+    return name
 
 
 async def clear_services(call: Call, markers: list[str]) -> None:

@@ -26,7 +26,8 @@ def front(request: Request, service: Served, _: Someone) -> Response:
     status = service.status()
     connectors = sorted(status["connectors"], key=_urgency)
     sums = {word: sum(one[word] for one in connectors) for word in ("halted", "held", "failed", "waiting")}
-    return page(request, "front.html", daemon=status["daemon"], connectors=connectors, sums=sums)
+    told = {"daemon": status["daemon"], "broken": status["broken"]}
+    return page(request, "front.html", **told, connectors=connectors, sums=sums)
 
 
 def _urgency(one: dict[str, Any]) -> tuple[bool, bool, bool, str]:

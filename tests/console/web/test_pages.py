@@ -61,6 +61,20 @@ async def test_the_front_page_is_the_status(ann: Browser, world: World) -> None:
     assert "WAITING" in page
 
 
+async def test_a_broken_edit_is_told_and_the_last_good_configuration_goes_on(ann: Browser, world: World) -> None:
+    await world.pair()
+    world.path.write_text(world.path.read_text().replace('"left"', '"lefft"', 1))
+    assert await world.runtime.look_again()
+    page = await ann.open("/")
+    assert "not in force" in page
+    assert "lefft" in page
+    assert (await world.refresh()).outcome == "done"
+    world.write()
+    assert await world.runtime.look_again()
+    assert not await world.runtime.look_again()
+    assert "not in force" not in await ann.open("/")
+
+
 async def test_a_refresh_by_hand_is_asked_for_and_a_dry_run_shows_its_plan(ann: Browser, world: World) -> None:
     world.left.make("Boiler leaks")
     page = await ann.send(f"/connectors/{NAME}/refresh", dry_run="1")
