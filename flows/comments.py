@@ -8,8 +8,6 @@ them; on the way back it is stripped.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +18,7 @@ from connectors.entity import Comment, Entity, RichText, UserRef, decode, encode
 from connectors.errors import Changed, EntityError, Rejected
 from connectors.schema import FieldType
 from flows.actions import Pair
+from flows.comment_text import HEADER, digest, header, strip
 from flows.fetch import comments_of, read
 from flows.intents import Intents, intent
 from flows.job import End, Job
@@ -31,8 +30,6 @@ from mappings.plan import Rules
 
 AT_ONCE = 8
 TRIES = 3
-HEADER = re.compile(r"\A\*\*(?P<who>[^\n]*?)\*\* wrote on (?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC:\n\n?")
-"""The line that carries author and time where a system cannot. Its own line, so people can read it too."""
 
 
 @dataclass(slots=True)
@@ -42,6 +39,8 @@ class Talk:
     outcome: Outcome
     pair: Pair
     comments: dict[Side, tuple[Comment, ...]]
+    unasked: dict[Side, tuple[Comment, ...]] = field(default_factory=dict)
+    """Comments of the other side, read because one of their twins was edited."""
     uncertain: bool = False
     """One of them is being recovered: the pair is not done."""
     oscillating: set[str] = field(default_factory=set)
@@ -63,16 +62,6 @@ class Copy:
     source: Comment
     draft: Comment
     known: CommentLink | None = None
-
-
-def digest(comment: Comment) -> str:
-    """What a comment says, its header aside: line ends and outer blanks do not count."""
-    return hashlib.sha256(normal_text(strip(comment.text.canonical)).encode()).hexdigest()[:32]
-
-
-def strip(text: str) -> str:
-    """A comment's text without the header line of ours."""
-    return HEADER.sub("", text, count=1)
 
 
 async def write_comments(job: Job, rules: Rules, recorder: Recorder, talks: Sequence[Talk]) -> None:
@@ -129,11 +118,39 @@ async def _copies(
                 kind = _kind(policy, comment.kind, to)
                 if kind is not None and flows and normal_text(comment.text.canonical):
                     copies.append(Copy(to, comment, await _draft(job, rules, comment, to, kind)))
-            elif digest(comment) != (link.left_hash if side is Side.LEFT else link.right_hash) and flows:
+            elif not _edited_on(side, comment, link) or not flows:
+                continue
+            elif (twin := await _twin_edited(job, talk, to, link)) is not None:
+                recorder.add(_both_edited(job, talk, side, comment, twin, link))
+            else:
                 copies.append(Copy(to, comment, await _edited(job, rules, comment, link, to, policy), link))
         if policy.deletes == "delete" and flows:
             await _delete_twins(job, talk, side, {c.id for c in comments}, known, recorder)
     return sorted(copies, key=lambda copy: copy.source.created or datetime.min.replace(tzinfo=UTC))
+
+
+def _edited_on(side: Side, comment: Comment, link: CommentLink) -> bool:
+    return digest(comment) != (link.left_hash if side is Side.LEFT else link.right_hash)
+
+
+async def _twin_edited(job: Job, talk: Talk, to: Side, link: CommentLink) -> Comment | None:
+    """The twin, if people have edited it as well."""
+    if to not in talk.comments and to not in talk.unasked:
+        entity = await _current(job, talk, to)
+        talk.unasked[to] = (await comments_of(job.ends[to], [entity])).get(entity.ref, ())
+    twin = link.left if to is Side.LEFT else link.right
+    there = talk.comments.get(to) or talk.unasked.get(to, ())
+    return next((comment for comment in there if comment.id == twin and _edited_on(to, comment, link)), None)
+
+
+def _both_edited(job: Job, talk: Talk, side: Side, comment: Comment, twin: Comment, link: CommentLink) -> Outcome:
+    """Edited to the same words: agreed. To different ones: neither is overwritten, until people make them equal."""
+    if digest(comment) == digest(twin):
+        return Outcome(comments=[replace(link, left_hash=digest(comment), right_hash=digest(comment))])
+    job.report.counters.skip("comment_conflict")
+    label = job.label(side, talk.link.end(side).ref)
+    after = {str(side): comment.text.canonical, str(side.other): twin.text.canonical}
+    return Outcome(audit=[job.audit("conflict", entity=label, field=f"comment {comment.id}", after=after)])
 
 
 def _pair_equal(talk: Talk, known: Sequence[CommentLink], recorder: Recorder) -> list[CommentLink]:
@@ -171,16 +188,6 @@ async def _draft(job: Job, rules: Rules, comment: Comment, to: Side, kind: str) 
     if not native and (comment.author is not None or comment.created is not None):
         text = header(comment) + text
     return Comment("", RichText(text), author, comment.created if end.limits.comment_time else None, kind)
-
-
-def header(comment: Comment) -> str:
-    """`**Ada** wrote on 2026-11-21 08:14:00 UTC:` and a blank line; an older header of ours is passed on as it is."""
-    found = HEADER.match(comment.text.canonical)
-    if found:
-        return found.group(0).rstrip("\n") + "\n\n"
-    who = str(comment.author) if comment.author else "Somebody"
-    at = (comment.created or datetime.now(UTC)).astimezone(UTC)
-    return f"**{who.replace('*', '')}** wrote on {at:%Y-%m-%d %H:%M:%S} UTC:\n\n"
 
 
 async def _author(job: Job, rules: Rules, user: UserRef, to: Side) -> UserRef | None:

@@ -45,6 +45,7 @@ REASONS: dict[str, str] = {
     "other_row": "A row further up in the mapping takes it.",
     "failed_before": "It failed before: it is tried again when its pause is over, or when somebody edits it.",
     "waiting": "An earlier create of it is still uncertain: it is found out first, so that nothing doubles.",
+    "comment_conflict": "People edited a comment and its twin: neither is overwritten.",
     "criteria": "The criteria leave it out.",
     "before_start_polling": "It last changed before the start of polling.",
     "not_permitted": "Permitted synchronization does not allow writing that side.",

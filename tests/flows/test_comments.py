@@ -85,6 +85,27 @@ async def test_an_edited_comment_edits_its_twin(talking: World) -> None:
     await quiet(talking)
 
 
+async def test_a_comment_edited_on_both_sides_is_overwritten_on_neither(talking: World) -> None:
+    left, right = await talking.pair()
+    comment, _ = talking.left.comment(left, "It leaks")
+    await talking.synced()
+    talking.later()
+    (twin,) = talking.right.row(right).comments
+    talking.left.recomment(left, comment.id, "It leaks a lot")
+    talking.right.recomment(right, twin.id, "It drips")
+    for _ in range(3):
+        await talking.refresh()
+        talking.later()
+    assert (talking.left.texts(left), said(talking, Side.RIGHT, right)) == (["It leaks a lot"], ["It drips"])
+
+    talking.right.recomment(right, twin.id, "It leaks a lot")
+    await talking.refresh()
+    talking.later()
+    talking.left.recomment(left, comment.id, "It is mended")
+    await talking.refresh()
+    assert said(talking, Side.RIGHT, right) == ["It is mended"]
+
+
 async def test_the_author_and_time_are_kept_where_the_system_can(make: Make) -> None:
     world = make(row={"comments": True})
     left, right = await world.pair()

@@ -13,7 +13,7 @@ import pytest
 from connectors.contract import HasComments
 from connectors.entity import Entity, EntityRef, RichText
 from demo.trackers import Tracker, start_tracker
-from flows.comments import HEADER, strip
+from flows.comment_text import HEADER, strip
 from flows.engine import refresh_connector
 from flows.report import RefreshOptions, Report
 from flows.runtime import Runtime

@@ -17,7 +17,7 @@ from connectors.contract import HasComments, WritesInBulk
 from connectors.entity import Comment, Entity, RichText, normal_text
 from connectors.richtext import from_canonical, losses
 from demo.trackers import Tracker, start_tracker
-from flows.comments import HEADER, strip
+from flows.comment_text import HEADER, strip
 from flows.engine import refresh_connector
 from flows.report import RefreshOptions, Report
 from flows.runtime import Runtime
