@@ -34,7 +34,10 @@ async def filter_actions(job: Job, actions: list[Action]) -> list[Action]:
     rules = await job.rules()
     open_creates = [i for i in job.ledger.intents(job.name) if i.kind == "create"]
     kept: list[Action] = []
+    deleted = {action.pair.link.id for action in job.deletes}
     for action in actions:
+        if isinstance(action, DeleteAction) and action.pair.link.id in deleted:
+            continue  # seen from both sides, or by the full comparison too: it counts once for the fuse
         reason = _must_wait(job, action, open_creates) or _why_not(job, rules, action)
         if reason is None and isinstance(action, DeleteAction):
             job.deletes.append(action)
@@ -149,13 +152,14 @@ def _why_not_deleted(job: Job, action: DeleteAction) -> str | None:
 
 
 def fuse(job: Job, deletes: list[DeleteAction]) -> list[DeleteAction]:
-    """Nothing, where more would be deleted in this refresh than the fuse allows (SPEC D7); else all."""
+    """Nothing, where more would be deleted than the fuse allows, or a side is suddenly empty (SPEC D7); else all."""
     losing = [action for action in deletes if action.policy in ("delete", "archive", "mark")]
     if not losing:
         return deletes
     limit = (job.target.deletes or job.connector.deletes).fuse
     linked = job.ledger.count_links(job.name, job.target.name)
-    if len(losing) <= limit.count and len(losing) <= max(1.0, linked * limit.percent / 100):
+    emptied = any(sum(action.gone is side for action in losing) >= linked > 1 for side in Side)
+    if not emptied and len(losing) <= limit.count and len(losing) <= max(1.0, linked * limit.percent / 100):
         return deletes
     for action in losing:
         job.report.counters.skip("delete_fuse")
