@@ -20,7 +20,7 @@ demo: $(READY)  ## two real trackers kept in agreement; stays up until Ctrl-C (O
 	$(BIN)/syncline demo $(if $(ONCE),--once)
 
 test: $(READY)  ## all tests (those that want Redmine, PostgreSQL or Chromium skip without them, and say so)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
