@@ -48,7 +48,7 @@ INACTIVE = "inactive"
 ENTRYPOINT = "flows.refresh.refresh"
 SLUG = "refresh-interval"
 ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
-AT_ONCE = 4
+AT_ONCE = 2
 """Requests to the Prefect server at the same time."""
 PAGE = 200
 

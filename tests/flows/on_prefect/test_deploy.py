@@ -10,14 +10,12 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import IntervalSchedule
 
 from flows.deploy import Reconciled, Wanted, reconcile, wanted
 from flows.prefect_server import PrefectServer
 from mappings.config import IntegrationConnector
-from tests.systems.prefect import until
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ROW = {"left": "a", "right": "b", "fields": [{"left": "x", "right": "y"}]}
@@ -172,22 +170,3 @@ async def test_a_deactivated_connector_keeps_its_deployment_and_starts_again_whe
     assert done.paused == ()
     await deployed.be(connector())
     assert [schedule.active for schedule in (await deployed.find()).schedules] == [True]
-
-
-async def test_runs_that_the_old_interval_had_scheduled_are_dropped(deployed: Deployed) -> None:
-    await deployed.be(connector(refresh_interval="7s"))
-    async with PrefectClient(deployed.url) as client:
-        wanted_runs = DeploymentFilter(name=DeploymentFilterName(any_=["bugs"]))
-
-        async def scheduled() -> bool:
-            return len(await client.read_flow_runs(deployment_filter=wanted_runs)) > 3
-
-        await until(scheduled)
-        await deployed.be(connector(refresh_interval=60))
-        starts = sorted(
-            run.expected_start_time
-            for run in await client.read_flow_runs(deployment_filter=wanted_runs)
-            if run.expected_start_time
-        )
-    gaps = {(after - before).total_seconds() for before, after in itertools.pairwise(starts)}
-    assert gaps <= {3600.0}
